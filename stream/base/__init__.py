@@ -1,0 +1,1 @@
+"""What every package may use: settings, the clock, the error tree, the metric catalogue, logging."""

@@ -1,0 +1,93 @@
+"""The error tree. Each class knows its metric tag, whether a retry can help, its HTTP status and its exit code.
+
+::
+
+    GuidestreamError
+    |- SettingsError       settings are wrong; all of them are named at once         exit 2
+    |- InputError          what the caller sent is wrong: names the field, the fix   HTTP 422
+    |  |- NotFoundError    no such link, guide, campaign or store                    HTTP 404
+    |  `- ConflictError    it exists already, or was changed meanwhile               HTTP 409
+    |- TokenError          a click token that is malformed, forged or of an unknown key
+    |- UnavailableError    a peer is down or slow: Kafka, ClickHouse                 retry, HTTP 503
+    |- SpoolFullError      the spool reached its cap: the event is dropped, counted
+    |- InvariantError      a promise of the design does not hold: the process ends   a bug or a damaged store
+    `- RejectLimitError    the worker would reject more than the set share: it ends, with the reasons
+"""
+
+from typing import ClassVar
+
+
+class GuidestreamError(Exception):
+    """Root of all errors that this project raises on purpose."""
+
+    tag: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(GuidestreamError):
+    """One or more settings are wrong; the message names each with its fix."""
+
+    tag = "settings"
+    exit_code = 2
+
+
+class InputError(GuidestreamError):
+    """What the caller sent is wrong; the message names the field and the fix."""
+
+    tag = "input"
+    http_status = 422
+
+    def __init__(self, detail: str, *, field: str = "") -> None:
+        super().__init__(f"{field}: {detail}" if field else detail)
+        self.field = field
+        self.detail = detail
+
+
+class NotFoundError(InputError):
+    """No such thing."""
+
+    tag = "not_found"
+    http_status = 404
+
+
+class ConflictError(InputError):
+    """It exists already, or was changed by somebody else meanwhile."""
+
+    tag = "conflict"
+    http_status = 409
+
+
+class TokenError(GuidestreamError):
+    """A click token that is malformed, forged, or signed with an unknown key."""
+
+    tag = "token"
+    http_status = 422
+
+
+class UnavailableError(GuidestreamError):
+    """Kafka or ClickHouse is down, slow, or refused for a passing reason."""
+
+    tag = "unavailable"
+    retryable = True
+    http_status = 503
+
+
+class SpoolFullError(GuidestreamError):
+    """The spool reached its cap on disk; the event was not kept."""
+
+    tag = "spool_full"
+    http_status = 503
+
+
+class InvariantError(GuidestreamError):
+    """A promise of the design does not hold; going on would make numbers wrong, so the process ends."""
+
+    tag = "invariant"
+
+
+class RejectLimitError(GuidestreamError):
+    """The worker would reject more than the set share of its input, which is more likely its fault than the input's."""
+
+    tag = "reject_limit"

@@ -1,0 +1,91 @@
+"""The metric catalogue: every metric of every process, declared once, with unit and meaning.
+
+Dashboards and rules are tested to name nothing that is not here. Label values come from closed sets, except guide and
+link, which are bounded by top-N. Each process exposes the default registry.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# -- edge --------------------------------------------------------------------------------------------------------------
+EDGE_REQUESTS = Counter("guidestream_edge_requests", "Requests answered by the edge, by outcome.", ["outcome"])
+EDGE_SECONDS = Histogram(
+    "guidestream_edge_request_seconds",
+    "Seconds from the request's headers to the answer handed to the server.",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+)
+EDGE_UNKNOWN = Counter(
+    "guidestream_edge_unknown_codes", "Requests for a code that no link has, by kind of path.", ["kind"]
+)
+
+# -- spool (edge and api) ----------------------------------------------------------------------------------------------
+SPOOL_APPENDED = Counter("guidestream_spool_appended", "Events written to the spool.", ["topic"])
+SPOOL_SHIPPED = Counter("guidestream_spool_shipped", "Events acknowledged by Kafka.", ["topic"])
+SPOOL_DROPPED = Counter("guidestream_spool_dropped", "Events that a full or broken disk dropped.", ["topic"])
+SPOOL_RETRANSMITTED = Counter(
+    "guidestream_spool_retransmitted", "Events sent again after an unknown outcome.", ["topic"]
+)
+SPOOL_DAMAGED = Counter(
+    "guidestream_spool_damaged_bytes", "Bytes of spool segments that no valid record covers.", ["topic"]
+)
+SPOOL_BYTES = Gauge("guidestream_spool_bytes", "Bytes on disk that Kafka has not acknowledged.", ["topic"])
+SPOOL_AGE_SECONDS = Gauge(
+    "guidestream_spool_oldest_seconds", "Age of the oldest event that waits in the spool.", ["topic"]
+)
+
+# -- registry follower -------------------------------------------------------------------------------------------------
+REGISTRY_LINKS = Gauge("guidestream_registry_links", "Links in the snapshot in force.")
+REGISTRY_OFFSET = Gauge("guidestream_registry_offset", "Offset of the registry topic up to which the snapshot reaches.")
+REGISTRY_REJECTED = Counter("guidestream_registry_rejected", "Registry records that could not be read.")
+
+# -- worker ------------------------------------------------------------------------------------------------------------
+CONSUMED = Counter(
+    "guidestream_consumed", "Events consumed; accepted + rejected + duplicate add up to it.", ["topic", "partition"]
+)
+ACCEPTED = Counter("guidestream_accepted", "Events whose raw row was written.", ["topic", "partition"])
+REJECTED = Counter(
+    "guidestream_rejected", "Events that went to dead letters, by reason.", ["topic", "partition", "reason"]
+)
+DUPLICATE = Counter(
+    "guidestream_duplicate", "Retransmissions of an event that was there already.", ["topic", "partition"]
+)
+LATE = Counter("guidestream_late", "Accepted events whose window had closed.", ["topic"])
+CLAMPED = Counter("guidestream_clamped", "Accepted events whose time was ahead of the broker's clock.", ["topic"])
+ENRICH_FAILED = Counter("guidestream_enrich_failed", "Enrichments that failed and marked their row.", ["enrichment"])
+BATCH_EVENTS = Histogram(
+    "guidestream_batch_events",
+    "Events of one batch.",
+    ["topic"],
+    buckets=(1, 10, 100, 500, 1000, 2500, 5000, 10000, 50000),
+)
+STAGE_SECONDS = Histogram(
+    "guidestream_stage_seconds",
+    "Seconds that one batch spent in a stage.",
+    ["stage"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)
+FRESHNESS_SECONDS = Histogram(
+    "guidestream_freshness_seconds",
+    "Seconds from the tap until its row could be queried.",
+    buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+)
+LAG_EVENTS = Gauge("guidestream_lag_events", "Events in Kafka that were not consumed yet.", ["topic", "partition"])
+OPEN_WINDOWS = Gauge("guidestream_open_windows", "Window rows held in memory.")
+LATE_WINDOWS = Gauge("guidestream_late_windows", "Windows marked to be recounted from raw rows.")
+SINK_ERRORS = Counter("guidestream_sink_errors", "Failed requests to ClickHouse, each tried again.", ["statement"])
+AUDIT_DIFFERENCE = Gauge(
+    "guidestream_audit_difference", "Clicks by which windows and raw rows differ; 0 is the only good value."
+)
+AUDIT_TIME = Gauge("guidestream_audit_timestamp_seconds", "When the last audit ended, seconds since 1970.")
+
+# -- business ----------------------------------------------------------------------------------------------------------
+# Each worker shows its own partitions' share: sum over workers. `window` is 5m, 1h or day (the brand's business day).
+GUIDE_CLICKS = Gauge("guidestream_guide_clicks", "Clicks per guide.", ["guide", "window"])
+GUIDE_HUMAN_CLICKS = Gauge(
+    "guidestream_guide_human_clicks", "Clicks per guide that no bot rule marks.", ["guide", "window"]
+)
+LINK_CLICKS = Gauge("guidestream_link_clicks", "Clicks per link, the top N.", ["link", "window"])
+LINK_HUMAN_CLICKS = Gauge(
+    "guidestream_link_human_clicks", "Clicks per link that no bot rule marks, the top N.", ["link", "window"]
+)
+LINK_CLICKS_REST = Gauge("guidestream_link_clicks_rest", "Clicks of all links that top N left out.", ["window"])
+LINKS_LEFT_OUT = Gauge("guidestream_links_left_out", "How many links top N left out.", ["window"])

@@ -1,0 +1,301 @@
+"""Every setting of every process, read once from the environment into one frozen object.
+
+A variable is named after its section and field: `GUIDESTREAM_KAFKA_BOOTSTRAP` is `settings.kafka.bootstrap`.
+Units stand in the names. `guidestream config` prints what is in force and where each value came from.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from stream.base.errors import SettingsError
+
+PREFIX = "GUIDESTREAM_"
+Port = Annotated[int, Field(ge=0, le=65535)]
+Milliseconds = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A group of settings; frozen, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(Section):
+    """Where this machine keeps what must survive a restart."""
+
+    dir: Path = Field(
+        default_factory=lambda: (
+            Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "guidestream"
+        ),
+        description="spools, registry snapshot, embedded broker and warehouse live below it",
+    )
+
+
+class Brand(Section):
+    """What is particular to the brand."""
+
+    timezone: str = Field(
+        "Asia/Shanghai", description="business hours, days and weeks are in this zone; storage is UTC"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no such time zone: {value!r}; use an IANA name like Asia/Shanghai") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)
+
+
+class Log(Section):
+    """Logging."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe level that is printed"
+    )
+
+
+class Kafka(Section):
+    """The broker: the embedded one by default, a cluster in production."""
+
+    bootstrap: str = Field("127.0.0.1:9092", description="host:port, several separated by commas")
+    topic_prefix: str = Field(
+        "", pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="put before every topic name; for shared clusters"
+    )
+    clicks_partitions: int = Field(4, ge=1, le=1024, description="may be raised later")
+    conversions_partitions: int = Field(4, ge=1, le=1024, description="may be raised later")
+    replication: int = Field(1, ge=1, le=5, description="3 on a cluster; the embedded broker is one node")
+    retention_hours: int = Field(
+        168, ge=1, description="how long clicks and conversions stay in Kafka: the longest outage of the worker"
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="as the cluster wants it"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="used with SASL_*")
+    sasl_user: str = Field("", description="used with SASL_*")
+    sasl_password: SecretStr = Field(SecretStr(""), description="used with SASL_*")
+    ca_file: Path | None = Field(
+        None, description="PEM of the cluster's certificate authority; the system's store when unset"
+    )
+
+
+class ClickHouse(Section):
+    """The warehouse: the embedded one by default, a server or cluster in production."""
+
+    url: str = Field(
+        "http://127.0.0.1:8123", pattern=r"^https?://[^/@]+$", description="HTTP interface, no path, no user in it"
+    )
+    user: str = Field("guidestream", description="writes and migrates")
+    password: SecretStr = Field(SecretStr(""), description="of that user")
+    database: str = Field(
+        "guidestream", pattern=r"^[a-z][a-z0-9_]{0,62}$", description="all tables and views live in it"
+    )
+    bi_user: str = Field("bi", pattern=r"^[a-z][a-z0-9_]{0,62}$", description="reads the bi_* views and nothing else")
+    bi_password: SecretStr = Field(SecretStr(""), description="of the read-only user")
+    cluster: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{0,63}$",
+        description="name of the cluster: ON CLUSTER and replicated engines; empty for one server",
+    )
+    raw_ttl_days: int = Field(400, ge=0, description="raw rows older than this are dropped; 0 keeps them for ever")
+    timeout_ms: Milliseconds = Field(30_000, description="one request, before it is tried again")
+
+
+class Token(Section):
+    """Click tokens."""
+
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="comma-separated ID:HEX (ID 0-15, 16-64 bytes of hex); the first signs, all verify; "
+        "made and kept below data.dir when empty",
+    )
+
+
+class Edge(Section):
+    """The redirect edge."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(8080, description="public port; 0 picks a free one")
+    admin_host: str = Field("127.0.0.1", description="address of /healthz, /readyz, /metrics; never the public one")
+    admin_port: Port = Field(9108, description="admin port; 0 picks a free one")
+    number: int = Field(
+        0, ge=0, le=1023, description="of this edge process; two edges that run at once need two numbers"
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8080", pattern=r"^https?://[^/]+$", description="what short links begin with"
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=16, description="the client's IP is the N-th from the right of X-Forwarded-For; 0: the peer's"
+    )
+    visitor_cookie: str = Field(
+        "gs_vid", pattern=r"^[A-Za-z0-9_-]{0,32}$", description="name of the first-party cookie; empty switches it off"
+    )
+    max_connections: int = Field(10_000, ge=1, description="open connections at once")
+    drain_ms: Milliseconds = Field(
+        10_000, description="how long SIGTERM waits for answers under way and the spool to be shipped"
+    )
+
+
+class Spool(Section):
+    """The disk between an answer and Kafka."""
+
+    segment_bytes: int = Field(16 * 1024 * 1024, ge=4096, description="a segment is closed at this size")
+    max_bytes: int = Field(4 * 1024**3, ge=4096, description="cap on disk; beyond it events are dropped and counted")
+    fsync_ms: Milliseconds = Field(100, ge=1, le=1000, description="group fsync: what a power cut may lose")
+    send_timeout_ms: Milliseconds = Field(
+        30_000, ge=100, description="an unacknowledged batch is an unknown outcome after this"
+    )
+
+
+class Registry(Section):
+    """Guides, links, campaigns, stores."""
+
+    snapshot_seconds: int = Field(30, ge=1, description="how often a changed registry is written to the local snapshot")
+
+
+class Worker(Section):
+    """The Faust worker."""
+
+    group: str = Field("guidestream-worker", pattern=r"^[a-zA-Z0-9._-]{1,128}$", description="consumer group")
+    instance: str = Field(
+        "",
+        pattern=r"^[a-zA-Z0-9._-]{0,128}$",
+        description="static member name, one per worker that runs at once; empty: dynamic",
+    )
+    metrics_host: str = Field("127.0.0.1", description="address of /metrics, /healthz, /readyz")
+    metrics_port: Port = Field(9109, description="port of /metrics; 0 picks a free one")
+    session_ms: Milliseconds = Field(
+        10_000, ge=6_000, description="a silent worker's partitions are given away after this"
+    )
+    max_batch: int = Field(5_000, ge=1, le=50_000, description="records of one fetch; above 5,000 it gets slower again")
+    fetch_wait_ms: Milliseconds = Field(
+        20, ge=1, le=5_000, description="how long an empty partition may hold up a fetch"
+    )
+    flush_ms: Milliseconds = Field(500, ge=10, description="window rows and offsets are written this often")
+    grace_ms: Milliseconds = Field(
+        30_000, description="an event later than this after its window's end takes the late road"
+    )
+    future_ms: Milliseconds = Field(
+        300_000, description="an event time this far ahead of the broker's clock is rejected"
+    )
+    reject_limit: float = Field(
+        0.5, gt=0, le=1, description="the worker stops when it would reject more than this share"
+    )
+    reject_limit_events: int = Field(10_000, ge=1, description="the share is taken over at least this many events")
+    top_links: int = Field(100, ge=1, le=10_000, description="links with gauges of their own; the rest is one number")
+
+
+class Api(Section):
+    """The HTTP API."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(8000, description="port; 0 picks a free one")
+
+
+class Broker(Section):
+    """The embedded broker."""
+
+    port: Port = Field(9092, description="on 127.0.0.1; 0 picks a free one")
+    heap_mib: int = Field(512, ge=128, description="Java heap")
+
+
+class Warehouse(Section):
+    """The embedded warehouse."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(8123, description="ClickHouse HTTP interface; 0 picks a free one")
+    memory_mib: int = Field(2048, ge=256, description="max_server_memory_usage of the engine")
+    threads: int = Field(16, ge=1, le=256, description="requests served at once")
+
+
+class Geo(Section):
+    """IP to place; the country is always known."""
+
+    city_file: Path | None = Field(
+        None, description="operator's own database: MaxMind format (.mmdb) or ip2region (.xdb)"
+    )
+
+
+class Settings(Section):
+    """All sections. Frozen; make one per process with `load`."""
+
+    data: Data = Field(default_factory=Data)
+    brand: Brand = Field(default_factory=Brand)
+    log: Log = Field(default_factory=Log)
+    kafka: Kafka = Field(default_factory=Kafka)
+    clickhouse: ClickHouse = Field(default_factory=ClickHouse)
+    token: Token = Field(default_factory=Token)
+    edge: Edge = Field(default_factory=Edge)
+    spool: Spool = Field(default_factory=Spool)
+    registry: Registry = Field(default_factory=Registry)
+    worker: Worker = Field(default_factory=Worker)
+    api: Api = Field(default_factory=Api)
+    broker: Broker = Field(default_factory=Broker)
+    warehouse: Warehouse = Field(default_factory=Warehouse)
+    geo: Geo = Field(default_factory=Geo)
+
+    def topic(self, name: str) -> str:
+        """The name of a topic as the broker knows it."""
+        return self.kafka.topic_prefix + name
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environ` (the process environment by default).
+
+    Raises:
+        SettingsError: names every wrong setting, and every variable with our prefix that names no setting.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, dict[str, str]] = {}
+    problems: list[str] = []
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        section, _, field = name.removeprefix(PREFIX).lower().partition("_")
+        kind = Settings.model_fields.get(section)
+        model = kind.annotation if kind else None
+        if model is None or field not in getattr(model, "model_fields", {}):
+            problems.append(f"{name}: no such setting; see guidestream config for their names")
+            continue
+        values.setdefault(section, {})[field] = environ[name]
+    settings = None
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            name = PREFIX + "_".join(str(part) for part in item["loc"]).upper()
+            problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')} (got {_shown(item)})")
+    if problems or settings is None:
+        raise SettingsError("settings that cannot be used:\n  " + "\n  ".join(problems))
+    return settings
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings that differ from their defaults, as variables for a child process; secrets included."""
+    out: dict[str, str] = {}
+    for section_name in Settings.model_fields:
+        section: Section = getattr(settings, section_name)
+        default = type(section)()
+        for field in type(section).model_fields:
+            value = getattr(section, field)
+            if value == getattr(default, field):
+                continue
+            text = value.get_secret_value() if isinstance(value, SecretStr) else "" if value is None else str(value)
+            out[f"{PREFIX}{section_name}_{field}".upper()] = text
+    return out
+
+
+def _shown(item: Any) -> str:
+    secret = any(word in str(item["loc"][-1]) for word in ("password", "keys"))
+    return "a secret, not shown" if secret else repr(item.get("input"))

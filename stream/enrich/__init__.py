@@ -1,0 +1,1 @@
+"""What a click's own fields tell: device, platform, bot verdict, place, referrer class. One enrichment, one file."""
