@@ -2,7 +2,7 @@
 
 Layout, big-endian: 1 byte version (high 4 bits) and key id (low 4) | 4 bytes link number | 5 bytes milliseconds
 since 2020-01-01 UTC | 4 bytes edge number (high 10 bits) and counter (low 22) | 8 bytes keyed BLAKE2b of all before.
-As text: base64url without padding, 30 characters, within every limit of the platforms that carry it (DOMAIN: 30 to 128).
+As text: base64url without padding, 30 characters, within the limits of all platforms that carry it (30 to 128).
 Test vectors: `schemas/golden/tokens.json`.
 """
 

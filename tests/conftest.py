@@ -1,0 +1,16 @@
+"""Fixtures live in `tests.support`, one module per real part; this file only names them."""
+
+import pytest
+
+pytest_plugins = ["tests.support.broker", "tests.support.warehouse", "tests.support.pipeline"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many random seeds each fault test plays: a few in CI, many in `make faults`."""
+    parser.addoption("--fault-seeds", type=int, default=2, help="random seeds per fault test")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `fault_seed` runs once per seed."""
+    if "fault_seed" in metafunc.fixturenames:
+        metafunc.parametrize("fault_seed", range(metafunc.config.getoption("--fault-seeds")))
