@@ -6,12 +6,17 @@ the limits below are the same numbers. The edge never writes a full IP address: 
 
 from typing import Final, Literal, NotRequired, TypedDict
 
+from schemas.codec import Contract, Instant, Text, Word
+from schemas.registry import DESTINATION_KINDS
+from schemas.rejects import Reject
+from schemas.token import TEXT_LENGTH
+
 CLICK_VERSION: Final = 1
 MAX_CLICK_BYTES: Final = 16 * 1024
 """A longer record is rejected unread. The edge's own are below 4 KiB, by the limits below."""
 
 MAX_ID: Final = 64
-"""Characters of ids: guide, store, region, campaign, visitor."""
+"""Characters of ids and codes: link, guide, store, region, campaign, variant, visitor, IP prefix."""
 MAX_USER_AGENT: Final = 512
 MAX_REFERRER: Final = 512
 MAX_LANGUAGE: Final = 64
@@ -67,3 +72,57 @@ class Click(TypedDict):
     utm_campaign: NotRequired[str]
     utm_term: NotRequired[str]
     utm_content: NotRequired[str]
+
+
+_ID = Text(MAX_ID)
+_NAME = Text(MAX_ID, minimum=1)
+_UTM = Text(MAX_UTM)
+CONTRACT: Final = Contract(
+    version=CLICK_VERSION,
+    max_bytes=MAX_CLICK_BYTES,
+    required={
+        "id": Text(TEXT_LENGTH, minimum=TEXT_LENGTH),
+        "ts": Instant(),
+        "link": _NAME,
+        "kind": Word(DESTINATION_KINDS),
+        "outcome": Word(OUTCOMES),
+        "fetch": Word(FETCHES),
+        "visitor": _NAME,
+        "visitor_kind": Word(VISITOR_KINDS),
+    },
+    optional={
+        "guide": _ID,
+        "store": _ID,
+        "region": _ID,
+        "campaign": _ID,
+        "touchpoint": _ID,
+        "variant": _ID,
+        "trigger": Word(TRIGGERS),
+        "ip": _ID,
+        "ua": Text(MAX_USER_AGENT),
+        "lang": Text(MAX_LANGUAGE),
+        "ref": Text(MAX_REFERRER),
+        **dict.fromkeys(UTM_FIELDS, _UTM),
+    },
+)
+
+
+def decode_click(value: bytes | None, append_ms: int, future_ms: int) -> Click:
+    """Parse and check one record of the topic `clicks`.
+
+    Args:
+        value: the record's value; null has its own reason.
+        append_ms: when the broker appended the record, milliseconds since 1970 UTC.
+        future_ms: how far `ts` may lie ahead of `append_ms`.
+
+    Returns:
+        The click with the fields of version 1; others are dropped.
+
+    Raises:
+        Reject: the click goes to dead letters with this reason.
+    """
+    click: Click = CONTRACT.read(value)
+    ahead = click["ts"] - append_ms
+    if ahead > future_ms:
+        raise Reject("future", f"ts: {ahead} ms ahead of the broker's clock; the limit is {future_ms}")
+    return click

@@ -1,0 +1,197 @@
+"""Reading one JSON object of a contract: in one pass when it is good, with a closed reason when it is not.
+
+A contract is a table of fields and rules. From it comes a typed decoder that parses and checks together, in the time
+that parsing alone takes; only what it refuses is looked at again, slowly, to say why. Fields that the contract does
+not know are dropped: a producer may be newer than we are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
+
+import msgspec
+import orjson
+
+from schemas.rejects import Reject
+from schemas.token import EPOCH_MS
+
+MAX_DEPTH: Final = 8
+"""Levels of nesting. Contracts use at most two; what lies deeper could only be meant to exhaust a reader."""
+LAST_MS: Final = EPOCH_MS + (1 << 40) - 1
+"""The last moment that a click token can name (November 2054)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of `minimum` to `maximum` characters (code points), matching `pattern` as a whole if there is one."""
+
+    maximum: int
+    minimum: int = 0
+    pattern: str | None = None
+
+    def annotation(self) -> Any:
+        """The type that the decoder checks."""
+        return Annotated[str, msgspec.Meta(min_length=self.minimum, max_length=self.maximum, pattern=self.pattern)]
+
+    def check(self, name: str, value: Any) -> Reject | None:
+        """Why a value is refused."""
+        if not isinstance(value, str):
+            return _wrong_type(name, "a string", value)
+        if not self.minimum <= len(value) <= self.maximum:
+            limits = f"{self.minimum} to {self.maximum} characters"
+            return Reject("out_of_range", f"{name}: must have {limits}, has {len(value)}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of a closed set of words."""
+
+    words: frozenset[str]
+
+    def annotation(self) -> Any:
+        """The type that the decoder checks."""
+        return Literal[tuple(sorted(self.words))]
+
+    def check(self, name: str, value: Any) -> Reject | None:
+        """Why a value is refused."""
+        if not isinstance(value, str):
+            return _wrong_type(name, "a string", value)
+        if value not in self.words:
+            return Reject("out_of_range", f"{name}: {value[:40]!r} is none of {', '.join(sorted(self.words))}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Milliseconds since 1970 UTC, between the click token's epoch (2020) and `LAST_MS`."""
+
+    def annotation(self) -> Any:
+        """The type that the decoder checks."""
+        return Annotated[int, msgspec.Meta(ge=EPOCH_MS, le=LAST_MS)]
+
+    def check(self, name: str, value: Any) -> Reject | None:
+        """Why a value is refused."""
+        # An integer that fits no 64 bits arrives as a float.
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or (isinstance(value, float) and value < 2**63)
+        ):
+            return _wrong_type(name, "an integer", value)
+        if value < EPOCH_MS:
+            return Reject("past", f"{name}: {value} is before 2020-01-01")
+        if value > LAST_MS:
+            return Reject("out_of_range", f"{name}: {value} is above {LAST_MS}")
+        return None
+
+
+Rule = Text | Word | Instant
+
+
+class Contract:
+    """One version of one event: its fields, its rules, its size."""
+
+    def __init__(
+        self, *, version: int, max_bytes: int, required: Mapping[str, Rule], optional: Mapping[str, Rule]
+    ) -> None:
+        self.version = version
+        self.max_bytes = max_bytes
+        self.required = required
+        self.optional = optional
+        fields: dict[str, Any] = {"v": Literal[version]}
+        fields |= {name: rule.annotation() for name, rule in required.items()}
+        fields |= {name: NotRequired[rule.annotation()] for name, rule in optional.items()}
+        functional: Any = TypedDict  # made from a table, which a type checker cannot follow
+        self._decode = msgspec.json.Decoder(functional("Event", fields)).decode
+
+    def read(self, value: bytes | None) -> Any:
+        """Parse and check one record's value; what is returned holds known fields only.
+
+        Raises:
+            Reject: with the reason; which one is the same at every replay of the same bytes.
+        """
+        if value is None:
+            raise Reject("null", "the record has no value")
+        if len(value) > self.max_bytes:
+            raise Reject("too_large", f"{len(value)} bytes; the limit is {self.max_bytes}")
+        try:
+            # The decoder skips unknown fields without looking into their strings, and as deep as the stack allows.
+            if not value.isascii():
+                value.decode()
+            # A flat object has one bracket, its first byte.
+            if b"[" in value or value.find(b"{", 1) > 0:
+                _check_depth(value)
+            return self._decode(value)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise self._explain(value, error) from None
+
+    def _explain(self, value: bytes, error: Exception) -> Reject:
+        if isinstance(error, UnicodeDecodeError):
+            return Reject("not_utf8", f"byte {error.start} is not UTF-8")
+        try:
+            event = orjson.loads(value)
+        except orjson.JSONDecodeError as problem:
+            return Reject("not_json", str(problem))
+        if not isinstance(event, dict):
+            return _wrong_object(event)
+        return self._version(event) or self._fields(event) or Reject("not_json", str(error))
+
+    def _version(self, event: dict[str, Any]) -> Reject | None:
+        if "v" not in event:
+            return Reject("missing_field", "v")
+        version = event["v"]
+        if type(version) is not int:
+            return _wrong_type("v", "an integer", version)
+        if version != self.version:
+            return Reject("unknown_version", f"v: {version}; this reader knows {self.version}")
+        return None
+
+    def _fields(self, event: dict[str, Any]) -> Reject | None:
+        for name, rule in self.required.items():
+            if name not in event:
+                return Reject("missing_field", name)
+            problem = rule.check(name, event[name])
+            if problem:
+                return problem
+        for name, rule in self.optional.items():
+            problem = rule.check(name, event[name]) if name in event else None
+            if problem:
+                return problem
+        return None
+
+
+def _check_depth(value: bytes) -> None:
+    """Raise Reject when brackets outside of strings nest deeper than `MAX_DEPTH`; a flat scan, no recursion."""
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    in_string = False
+    escaped = False
+    for byte in value:
+        if in_string:
+            in_string = escaped or byte != 0x22
+            escaped = not escaped and byte == 0x5C
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Reject("too_deep", f"nested deeper than {MAX_DEPTH} levels")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _wrong_type(name: str, wanted: str, value: Any) -> Reject:
+    return Reject("wrong_type", f"{name}: must be {wanted}, is {_json_type(value)}")
+
+
+def _wrong_object(value: Any) -> Reject:
+    return Reject("not_object", f"the value is {_json_type(value)}, not an object")
+
+
+def _json_type(value: Any) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "an array"}
+    return names.get(type(value), "an object")
