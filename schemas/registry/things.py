@@ -1,12 +1,27 @@
-"""What the registry holds: stores, guides, campaigns and links, each the newest state of one thing.
-
-A record of the compacted topic `registry` has a key like `link:a8Xk2Pq` and one JSON object as its value; null deletes.
-"""
+"""The things of the registry, as values; what is in them is bounded by the numbers here."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 RECORD_VERSION: Final = 1
+
+MAX_ID: Final = 64
+"""Characters of the ids of guides, stores, regions and campaigns; the same as a click's."""
+MAX_CODE: Final = 32
+MAX_NAME: Final = 128
+MAX_URL: Final = 2048
+"""Characters; what every browser, WeChat's included, still opens."""
+MAX_UTM: Final = 128
+MAX_NUMBER: Final = 2**32 - 1
+"""A click token has four bytes for the link's number."""
+MAX_OWNERS: Final = 200
+"""Changes of owner that a link remembers; a weekly change for almost four years."""
+MAX_PASS_PARAMS: Final = 32
+MAX_VARIANTS: Final = 16
+MAX_WEIGHT: Final = 10_000
+MAX_COUNTRIES: Final = 64
+STATUSES: Final[frozenset[int]] = frozenset({302, 307})
+UTM_NAMES: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
 Touchpoint = Literal[
     "wecom_chat",
@@ -150,3 +165,33 @@ class Link:
                 break
             guide = owner.guide_id
         return guide
+
+
+@dataclass(frozen=True, slots=True)
+class Salt:
+    """The secret of one UTC day that turns IP, user agent and language into a visitor id."""
+
+    day: str
+    """YYYY-MM-DD."""
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The highest link number ever given out: numbers of deleted links do not come back."""
+
+    highest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A null value: the thing of this kind and id is gone."""
+
+    kind: str
+    id: str
+
+
+Thing = Store | Guide | Campaign | Link
+"""What people keep in the registry."""
+Record = Thing | Salt | Numbers
+"""What a record of the topic can hold."""
