@@ -1,9 +1,14 @@
 """How to reach the broker: the options every Kafka client of this project starts from."""
 
+import socket
 import ssl
+import struct
 from typing import Any
 
 from stream.base.settings import Kafka
+
+_API_VERSIONS = 18
+_CORRELATION = 0x6753
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
@@ -19,3 +24,18 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
         options["sasl_plain_username"] = kafka.sasl_user
         options["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
     return options
+
+
+def answers(host: str, port: int, *, timeout_s: float = 1.0) -> bool:
+    """Whether a Kafka broker answers there, asked in its own protocol (ApiVersions, which needs no login).
+
+    An embedded broker opens its port only when it may serve, so an answer means ready.
+    """
+    request = struct.pack(">ihhih", 10, _API_VERSIONS, 0, _CORRELATION, -1)
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+            connection.sendall(request)
+            head = connection.recv(8, socket.MSG_WAITALL)
+    except OSError:
+        return False
+    return len(head) == 8 and struct.unpack(">ii", head)[1] == _CORRELATION

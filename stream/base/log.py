@@ -44,5 +44,5 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger; `name` says which module speaks."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
     return logger

@@ -1,0 +1,18 @@
+"""`guidestream broker`: the embedded Kafka broker of this machine."""
+
+import typer
+
+from stream.base import log, settings
+
+broker = typer.Typer()
+apps = {"broker": broker}
+
+
+@broker.callback(invoke_without_command=True)
+def run() -> None:
+    """Run one node of real Apache Kafka on 127.0.0.1 until SIGTERM or Ctrl-C; data is kept below data.dir."""
+    from stream.embedded.broker import node  # noqa: PLC0415 - loads only when called for
+
+    current = settings.load()
+    log.configure(process="broker", level=current.log.level)
+    node.serve(current)

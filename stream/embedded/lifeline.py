@@ -1,0 +1,25 @@
+"""Child processes that cannot outlive their parent, whichever way it dies."""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent() -> Callable[[], None]:
+    """A `preexec_fn`: the kernel kills the child (SIGKILL) when the thread that started it is gone.
+
+    Start such children from the main thread. The child also gets an empty signal mask, whatever its parent blocks.
+    """
+    parent = os.getpid()
+
+    def in_child() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+    return in_child
