@@ -2,13 +2,11 @@
 
 Placeholders, all of them:
 
-=========================  ==============================================================================================
-`{database}`               name of the database
-`{on_cluster}`             empty on one server, else an ON CLUSTER clause
-`{engine:NAME(ARGS)}`      the table engine: as written on one server, its Replicated kind on a cluster
-`{deduplication_window}`   the table setting that makes a block with a known token a no-op
-`{timezone}`               the brand's time zone, to be put between quotes
-=========================  ==============================================================================================
+- `{database}`: name of the database.
+- `{on_cluster}`: empty on one server, else an ON CLUSTER clause.
+- `{engine:NAME(ARGS)}`: the table engine, as written on one server, its Replicated kind on a cluster.
+- `{deduplication_window}`: the table setting that makes a block with a known token a no-op.
+- `{timezone}`: the brand's time zone, to be put between quotes.
 
 Any other `{word}` is ClickHouse's own (a query parameter like `{from:DateTime}`) and stays as it is.
 """
