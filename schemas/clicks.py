@@ -29,6 +29,8 @@ Fetch = Literal["navigate", "head", "prefetch", "preview"]
 FETCHES: Final[frozenset[str]] = frozenset(Fetch.__args__)  # type: ignore[attr-defined]
 Trigger = Literal["link", "qr"]
 TRIGGERS: Final[frozenset[str]] = frozenset(Trigger.__args__)  # type: ignore[attr-defined]
+QR_QUERY: Final = "q=1"
+"""What a QR code adds to a short link (`https://go.example.com/a8Xk2Pq?q=1`), so that its click says `qr`."""
 VisitorKind = Literal["cookie", "hash"]
 VISITOR_KINDS: Final[frozenset[str]] = frozenset(VisitorKind.__args__)  # type: ignore[attr-defined]
 UTM_FIELDS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")

@@ -21,7 +21,7 @@ _RULES: Final[tuple[tuple[Platform, str], ...]] = (
     ("wecom", r"wxwork"),
     ("wechat", r"MicroMessenger|WindowsWechat"),
     ("douyin", r"aweme|douyin"),
-    ("xiaohongshu", r"XHSDiscover|xiaohongshu"),
+    ("xiaohongshu", r"XHSDiscover|XHSWebView|xiaohongshu"),
     ("weibo", r"weibo"),
     # QQ the messenger; MQQBrowser and QQBrowser are browsers.
     ("qq", r"(?<![a-z])(?:IPad)?QQ/\d"),

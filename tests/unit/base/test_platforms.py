@@ -77,6 +77,7 @@ CASES = [
         ),
     ),
     ("xiaohongshu", f"{_IPHONE} Mobile/15E148 XHSDiscover/8.20 discover/8.20 NetType/WiFi CPUType/arm64"),
+    ("xiaohongshu", f"{_IPHONE} Mobile/15E148 discover/8.51 XHSWebView NetType/WIFI"),
     ("weibo", f"{_IPHONE} Mobile/15E148 Weibo (iPhone14,5__weibo__14.6.0__iphone__os17.5)"),
     (
         "qq",
