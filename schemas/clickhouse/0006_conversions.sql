@@ -1,0 +1,75 @@
+-- Events after the click. Built like `clicks` and `link_windows`: offsets beside the data, absolute versioned windows.
+CREATE TABLE IF NOT EXISTS {database}.conversions {on_cluster}
+(
+    event_id          String                   COMMENT '事件编号（幂等键） / event id: the caller''s idempotency key' CODEC(ZSTD(1)),
+    type              LowCardinality(String)   COMMENT '事件类型 / type of event',
+    occurred_at       DateTime64(3, 'UTC')     COMMENT '发生时间 / when it happened' CODEC(Delta, ZSTD(1)),
+    append_time       DateTime64(3, 'UTC')     COMMENT '到达消息队列的时间 / when the broker got it, by its clock' CODEC(Delta, ZSTD(1)),
+    received_at       DateTime64(3, 'UTC')     COMMENT '入库批次时间 / when its batch was taken in; one value a batch' CODEC(Delta, ZSTD(1)),
+    kafka_partition   UInt16                   COMMENT '消息分区 / Kafka partition',
+    kafka_offset      UInt64                   COMMENT '消息位点 / Kafka offset' CODEC(Delta, ZSTD(1)),
+    customer_id       String                   COMMENT '客户编号 / customer' CODEC(ZSTD(1)),
+    visitor_id        String                   COMMENT '访客编号 / visitor' CODEC(ZSTD(1)),
+    click_id          String                   COMMENT '归因的点击 / click it is credited to' CODEC(ZSTD(1)),
+    acting_guide_id   LowCardinality(String)   COMMENT '操作导购 / guide who acted',
+    credited_guide_id LowCardinality(String)   COMMENT '归因导购 / guide who is credited',
+    credited_link     String                   COMMENT '归因短链 / link that is credited' CODEC(ZSTD(1)),
+    credited_variant  LowCardinality(String)   COMMENT '归因测试版本 / arm of the A/B test that is credited',
+    attribution       LowCardinality(String)   COMMENT '归因规则 / rule that gave the credit: token, customer, visitor, guide, none',
+    confidence        Float32                  COMMENT '归因置信度 / confidence of the credit, 0 to 1',
+    first_click_id    String                   COMMENT '首次触达点击 / click of the first touch' CODEC(ZSTD(1)),
+    order_id          String                   COMMENT '订单编号 / order' CODEC(ZSTD(1)),
+    amount            Decimal(18, 4)           COMMENT '金额 / amount',
+    margin            Decimal(18, 4)           COMMENT '毛利 / gross margin',
+    currency          LowCardinality(String)   COMMENT '币种 / currency, ISO 4217',
+    properties        String                   COMMENT '其他属性（JSON） / further properties, a JSON object' CODEC(ZSTD(3)),
+
+    INDEX event_ids event_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    PROJECTION reach (SELECT kafka_partition, max(kafka_offset), max(append_time) GROUP BY kafka_partition)
+)
+ENGINE = {engine:ReplacingMergeTree()}
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (kafka_partition, toStartOfMinute(occurred_at), kafka_offset)
+SETTINGS {deduplication_window}, deduplicate_merge_projection_mode = 'rebuild'
+COMMENT '转化明细 / raw conversions, one row an event';
+
+CREATE TABLE IF NOT EXISTS {database}.conversion_windows {on_cluster}
+(
+    window_start     DateTime('UTC')        COMMENT '窗口起点（一分钟） / start of the minute' CODEC(Delta, ZSTD(1)),
+    guide_id         LowCardinality(String) COMMENT '归因导购 / guide who is credited',
+    link             String                 COMMENT '归因短链 / link that is credited' CODEC(ZSTD(1)),
+    variant          LowCardinality(String) COMMENT '归因测试版本 / arm of the A/B test that is credited',
+    kafka_partition  UInt16                 COMMENT '消息分区 / Kafka partition',
+    version          UInt64                 COMMENT '版本（已计入的最大位点） / highest offset applied; the highest version wins' CODEC(Delta, ZSTD(1)),
+    friend_requested UInt64                 COMMENT '申请好友数 / friend requests',
+    friend_added     UInt64                 COMMENT '加粉数 / friends added',
+    friend_deleted   UInt64                 COMMENT '删粉数（客户删除） / friends deleted by the customer',
+    friend_dropped   UInt64                 COMMENT '删除客户数（导购删除） / customers deleted by the guide',
+    message_in       UInt64                 COMMENT '客户消息数 / messages by customers',
+    message_out      UInt64                 COMMENT '导购消息数 / messages by the guide',
+    group_joined     UInt64                 COMMENT '入群数 / members who joined a group',
+    group_post       UInt64                 COMMENT '群发帖数 / posts in groups',
+    moments_post     UInt64                 COMMENT '朋友圈数 / posts in Moments',
+    lead             UInt64                 COMMENT '留资数 / leads',
+    page_view        UInt64                 COMMENT '页面浏览数 / page views',
+    store_visit      UInt64                 COMMENT '到店数 / visits of a shop',
+    order_paid       UInt64                 COMMENT '支付订单数 / orders paid',
+    order_refunded   UInt64                 COMMENT '退款订单数 / orders refunded',
+    shared           UInt64                 COMMENT '分享数 / shares',
+    referred         UInt64                 COMMENT '转介绍数 / referrals',
+    tagged           UInt64                 COMMENT '打标签数 / tags set',
+    satisfaction     UInt64                 COMMENT '评价数 / ratings given',
+    consent          UInt64                 COMMENT '授权变更数 / consents given or withdrawn',
+    task_assigned    UInt64                 COMMENT '任务下发数 / tasks assigned',
+    task_done        UInt64                 COMMENT '任务完成数 / tasks done',
+    cost             UInt64                 COMMENT '费用记录数 / cost entries',
+    order_amount     Decimal(18, 4)         COMMENT '订单金额 / amount of orders paid',
+    refund_amount    Decimal(18, 4)         COMMENT '退款金额 / amount refunded',
+    margin           Decimal(18, 4)         COMMENT '毛利 / gross margin',
+    updated_at       DateTime64(3, 'UTC')   COMMENT '写入时间 / when this row was written' CODEC(Delta, ZSTD(1))
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+PARTITION BY toYYYYMM(window_start)
+ORDER BY (window_start, guide_id, link, variant, kafka_partition)
+SETTINGS {deduplication_window}
+COMMENT '转化分钟窗口 / conversions per minute, guide, link, variant and Kafka partition';
