@@ -2,7 +2,12 @@
 
 import pytest
 
-pytest_plugins = ["tests.support.broker", "tests.support.warehouse", "tests.support.pipeline"]
+pytest_plugins = [
+    "tests.support.broker",
+    "tests.support.warehouse",
+    "tests.support.pipeline",
+    "tests.support.warehouse_schema",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
