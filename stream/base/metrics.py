@@ -27,6 +27,11 @@ SPOOL_RETRANSMITTED = Counter(
 SPOOL_DAMAGED = Counter(
     "guidestream_spool_damaged_bytes", "Bytes of spool segments that no valid record covers.", ["topic"]
 )
+SPOOL_SYNC_FAILED = Counter(
+    "guidestream_spool_sync_failed",
+    "Failed fsyncs: what was appended just before may not outlive a power cut.",
+    ["topic"],
+)
 SPOOL_BYTES = Gauge("guidestream_spool_bytes", "Bytes on disk that Kafka has not acknowledged.", ["topic"])
 SPOOL_AGE_SECONDS = Gauge(
     "guidestream_spool_oldest_seconds", "Age of the oldest event that waits in the spool.", ["topic"]

@@ -1,0 +1,117 @@
+"""How far a spool has been shipped, on disk: what Kafka has acknowledged, and what may have been sent.
+
+`begun` runs ahead of what is handed to the producer and is durable before it: after a crash, whatever lies between
+`acked` and `begun` may be in Kafka already and is sent again marked; whatever lies beyond `begun` was never sent.
+
+The file holds two slots of one sector that are written in turn, in place: a save needs no space on a disk that is
+full, which is when shipping must go on, and a torn write leaves the other slot.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct
+from typing import Final
+from zlib import crc32
+
+from stream.spool import segments
+from stream.spool.segments import Position
+
+NAME: Final = "cursor"
+_SLOT_BYTES: Final = 512
+_MAGIC: Final = b"GSCURS01"
+_SLOT = Struct(">8sQQQQQ")
+_CRC = Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """All before `acked` is in Kafka; nothing from `begun` on is."""
+
+    acked: Position
+    begun: Position
+
+
+START: Final = Cursor(Position(0, 0), Position(0, 0))
+
+
+def create(directory: Path) -> None:
+    """Make the cursor of a new spool; at once or not at all."""
+    temporary = directory / f"{NAME}.tmp"
+    with temporary.open("wb") as file:
+        file.write(_encode(START, 0) + _encode(START, 1))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(directory / NAME)
+    segments.fsync_directory(directory)
+
+
+def load(directory: Path) -> Cursor:
+    """The cursor of a spool.
+
+    When it is missing or damaged, everything that is there now may have been sent; with one slot left what that one
+    calls acknowledged is so.
+    """
+    return _load(directory)[0]
+
+
+class CursorFile:
+    """The cursor as the shipper keeps it; one at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._cursor, self._sequence = _load(directory)
+        if not (directory / NAME).exists():
+            create(directory)
+        self._fd = os.open(directory / NAME, os.O_RDWR | os.O_CLOEXEC)
+
+    @property
+    def cursor(self) -> Cursor:
+        """What was loaded or saved last."""
+        return self._cursor
+
+    def save(self, cursor: Cursor) -> None:
+        """Write the cursor; it is on disk when this returns.
+
+        Raises:
+            OSError: the disk is broken; the old cursor stands.
+        """
+        sequence = self._sequence + 1
+        os.pwrite(self._fd, _encode(cursor, sequence), sequence % 2 * _SLOT_BYTES)
+        os.fdatasync(self._fd)
+        self._sequence, self._cursor = sequence, cursor
+
+    def close(self) -> None:
+        """Release the file."""
+        os.close(self._fd)
+
+
+def _encode(cursor: Cursor, sequence: int) -> bytes:
+    body = _SLOT.pack(_MAGIC, sequence, *cursor.acked, *cursor.begun)
+    return (body + _CRC.pack(crc32(body))).ljust(_SLOT_BYTES, b"\0")
+
+
+def _decode(slot: bytes) -> tuple[int, Cursor] | None:
+    body, rest = slot[: _SLOT.size], slot[_SLOT.size :]
+    if len(slot) != _SLOT_BYTES or _CRC.unpack_from(rest)[0] != crc32(body):
+        return None
+    magic, sequence, *places = _SLOT.unpack(body)
+    if magic != _MAGIC:
+        return None
+    return sequence, Cursor(Position(*places[:2]), Position(*places[2:]))
+
+
+def _load(directory: Path) -> tuple[Cursor, int]:
+    try:
+        raw = (directory / NAME).read_bytes()
+    except FileNotFoundError:
+        raw = b""
+    slots = [_decode(raw[:_SLOT_BYTES]), _decode(raw[_SLOT_BYTES : 2 * _SLOT_BYTES])]
+    valid = sorted((slot for slot in slots if slot), key=lambda slot: slot[0])
+    sequence, cursor = valid[-1] if valid else (0, START)
+    if len(valid) < len(slots):
+        # Whether the lost slot was the newer one cannot be known.
+        sequence += 1
+        there = segments.sizes(directory)
+        end = Position(max(there), there[max(there)]) if there else START.begun
+        cursor = Cursor(cursor.acked, max(cursor.begun, end))
+    return cursor, sequence

@@ -1,0 +1,105 @@
+"""The publisher that is Kafka: an idempotent producer, one batch per partition and chunk."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from schemas.topics import RETRANSMITTED
+from stream.base.errors import UnavailableError
+from stream.base.kafka import client_options
+from stream.base.settings import Settings
+from stream.spool.frame import Record
+
+_BATCH_BYTES: Final = 512 * 1024
+"""Below the 1 MiB that brokers take by default, with room for one record of the longest kind."""
+_METADATA_MS: Final = 30_000
+"""A raised partition count is seen after this."""
+_REQUEST_MS: Final = 10_000
+"""A produce request without an answer is sent again with its old sequence number, which the broker deduplicates."""
+_CACHED_KEYS: Final = 100_000
+_HEADERS: Final = ((RETRANSMITTED, b"1"),)
+
+
+class KafkaPublisher:
+    """One connection to the cluster for one topic; `connect` gives it, `close` ends it."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer, self._topic = producer, topic
+        self._partitions: dict[bytes, int] = {}
+        self._count = 0
+
+    @classmethod
+    async def connect(cls, settings: Settings, topic: str, *, client_id: str) -> "KafkaPublisher":
+        """Connect to the cluster.
+
+        Raises:
+            UnavailableError: the cluster cannot be reached, or has no such topic yet.
+        """
+        producer = AIOKafkaProducer(
+            **client_options(settings.kafka),
+            client_id=client_id,
+            enable_idempotence=True,
+            max_batch_size=_BATCH_BYTES,
+            request_timeout_ms=min(_REQUEST_MS, settings.spool.send_timeout_ms),
+            metadata_max_age_ms=_METADATA_MS,
+        )
+        publisher = cls(producer, topic)
+        try:
+            async with asyncio.timeout(settings.spool.send_timeout_ms / 1000):
+                await producer.start()
+                # All topics: asking for one by name makes some clusters create it with the wrong configuration.
+                await producer.client.fetch_all_metadata()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await publisher.close()
+            raise UnavailableError(f"Kafka at {settings.kafka.bootstrap} cannot be reached: {error!r}") from error
+        if not producer.client.cluster.partitions_for_topic(topic):
+            await publisher.close()
+            raise UnavailableError(f"Kafka has no topic {topic!r}: create it with guidestream topics")
+        return publisher
+
+    async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
+        """Hand records to the producer; the awaitable ends when all are acknowledged, or raises."""
+        headers = _HEADERS if retransmitted else ()
+        partition_of = self._partitions
+        self._refresh()
+        batches: dict[int, Any] = {}
+        acks: list[Awaitable[Any]] = []
+        for key, value, at_ms in records:
+            partition = partition_of.get(key)
+            if partition is None:
+                partition = self._assign(key)
+            batch = batches.get(partition)
+            if batch is None:
+                batch = batches[partition] = self._producer.create_batch()
+            if batch.append(timestamp=at_ms, key=key, value=value, headers=headers) is None:
+                acks.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+                batch = batches[partition] = self._producer.create_batch()
+                batch.append(timestamp=at_ms, key=key, value=value, headers=headers)
+        for partition, batch in batches.items():
+            acks.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+        return asyncio.gather(*acks)
+
+    async def close(self) -> None:
+        """End the connection, whatever state it is in; nothing that waits is sent any more."""
+        try:
+            async with asyncio.timeout(1):
+                await self._producer.stop()
+        except (KafkaError, OSError, TimeoutError):
+            pass  # a producer that hangs dies with its process
+
+    def _refresh(self) -> None:
+        count = len(self._producer.client.cluster.partitions_for_topic(self._topic) or ())
+        if count and count != self._count:
+            self._count = count
+            self._partitions.clear()
+
+    def _assign(self, key: bytes) -> int:
+        """The partition that every Kafka client's default partitioner gives this key."""
+        if len(self._partitions) >= _CACHED_KEYS:
+            self._partitions.clear()
+        partition = self._partitions[key] = (int(murmur2(key)) & 0x7FFFFFFF) % self._count
+        return partition

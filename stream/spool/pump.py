@@ -1,0 +1,161 @@
+"""From the spool to a publisher, in order; what is acknowledged goes into the cursor and off the disk.
+
+The rule for sending again: whatever lies between `acked` and `begun` of the cursor when a shipper starts may be in
+Kafka already and is sent **marked**; nothing else is. So a pump never goes on after an unknown outcome: it raises, its
+process ends and another one starts from the cursor.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from stream.base.errors import UnavailableError
+from stream.spool import segments
+from stream.spool.cursor import Cursor, CursorFile
+from stream.spool.frame import Record
+from stream.spool.reader import Chunk, Reader
+from stream.spool.segments import Position
+
+_TICK_SECONDS: Final = 0.005
+"""How often an empty spool is looked at; it is also the time in which events gather into one request."""
+_SAVE_SECONDS: Final = 0.2
+_CHUNKS_IN_FLIGHT: Final = 2
+"""One on the wire, one waiting for it: about 2 MiB of memory, whatever the spool holds."""
+_RESERVE_BYTES: Final = 4 * 1024 * 1024
+"""How far `begun` runs ahead, so that it need not be made durable before every request."""
+
+
+class Publisher(Protocol):
+    """Where records go."""
+
+    async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
+        """Take records over, in order per key; the awaitable ends when all are acknowledged, or raises."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Events and bytes since the process started."""
+
+    shipped: int = 0
+    retransmitted: int = 0
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    end: Position
+    count: int
+    ack: "asyncio.Future[object]"
+    deadline: float
+
+
+class Pump:
+    """One run from the cursor on. `send_seconds`: an acknowledgement that takes longer is an unknown outcome."""
+
+    def __init__(self, directory: Path, file: CursorFile, publisher: Publisher, *, send_seconds: float) -> None:
+        self._directory, self._file, self._publisher, self._send_seconds = directory, file, publisher, send_seconds
+        self.counts = Counts()
+        self.draining = False
+        """Set it to end the run once nothing waits."""
+        self._acked = file.cursor.acked
+        self._begun = self._marked = min(file.cursor.begun, _end(directory))  # nothing appended from now on was sent
+        self._reader = Reader(directory, self._acked)
+        self._flights: deque[_Flight] = deque()
+        self._saved_at = 0.0
+        self._deleted = -1
+
+    async def run(self) -> None:
+        """Ship until cancelled or, when draining, until nothing is left.
+
+        Raises:
+            UnavailableError: the outcome of what was sent is unknown; this pump is done.
+            OSError: the spool cannot be read, or its cursor not written.
+        """
+        while True:
+            chunk = self._reader.read(stop=self._marked)
+            self.counts.damaged += chunk.damaged
+            if chunk.records:
+                await self._send(chunk)
+            self._settle()
+            if not self._flights:
+                self._acked = self._reader.position
+            self._save(force=False)
+            if chunk.records:
+                continue
+            if self.draining and not self._flights:
+                return
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def close(self, grace_seconds: float) -> None:
+        """Wait a little for what is under way, then leave a cursor that says exactly what was sent."""
+        if self._flights:
+            await asyncio.wait([flight.ack for flight in self._flights], timeout=grace_seconds)
+        while self._flights and _succeeded(self._flights[0].ack):
+            self._landed()
+        self._begun = max(self._acked, self._reader.position)
+        self._save(force=True)
+        self._reader.close()
+
+    async def _send(self, chunk: Chunk) -> None:
+        marked = chunk.start < self._marked
+        if chunk.end > self._begun:
+            self._begun = self._ahead(chunk.end)
+            self._save(force=True)
+        try:
+            async with asyncio.timeout(self._send_seconds):
+                while len(self._flights) >= _CHUNKS_IN_FLIGHT:
+                    await asyncio.wait([self._flights[0].ack])
+                    self._settle()
+                sent = await self._publisher.send(chunk.records, retransmitted=marked)
+        except TimeoutError as error:
+            raise UnavailableError(f"Kafka took nothing for {self._send_seconds:g} s") from error
+        deadline = time.monotonic() + self._send_seconds
+        self._flights.append(_Flight(chunk.end, len(chunk.records), asyncio.ensure_future(sent), deadline))
+        self.counts.retransmitted += len(chunk.records) if marked else 0
+
+    def _settle(self) -> None:
+        """Take in the acknowledgements that came."""
+        while self._flights and self._flights[0].ack.done():
+            error = self._flights[0].ack.exception()
+            if error is not None:
+                raise UnavailableError(f"Kafka did not take a batch: {error!r}") from error
+            self._landed()
+        if self._flights and time.monotonic() > self._flights[0].deadline:
+            raise UnavailableError(f"Kafka did not answer for {self._send_seconds:g} s")
+
+    def _landed(self) -> None:
+        flight = self._flights.popleft()
+        self._acked = flight.end
+        self.counts.shipped += flight.count
+
+    def _save(self, *, force: bool) -> None:
+        """Make the cursor durable, now and then or by `force`; then delete what it has passed."""
+        now = time.monotonic()
+        due = now - self._saved_at >= _SAVE_SECONDS and self._acked != self._file.cursor.acked
+        if not (force or due):
+            return
+        self._saved_at = now
+        if not force:
+            self._begun = max(self._begun, self._ahead(self._reader.position))
+        self._file.save(Cursor(self._acked, self._begun))
+        if self._acked.segment != self._deleted:
+            for number in segments.numbers(self._directory):
+                if number < self._acked.segment:
+                    segments.path(self._directory, number).unlink(missing_ok=True)
+            self._deleted = self._acked.segment
+
+    def _ahead(self, position: Position) -> Position:
+        return Position(position.segment, position.offset + _RESERVE_BYTES)
+
+
+def _end(directory: Path) -> Position:
+    sizes = segments.sizes(directory)
+    return Position(max(sizes), sizes[max(sizes)]) if sizes else Position(0, 0)
+
+
+def _succeeded(ack: "asyncio.Future[object]") -> bool:
+    return ack.done() and not ack.cancelled() and ack.exception() is None
