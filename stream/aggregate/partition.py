@@ -1,0 +1,200 @@
+"""One assignment of one Kafka partition: which windows are open, what is to be written, what may be committed.
+
+Pure: the caller moves what is returned, and says when it is done. The rules, in the words of the design:
+
+- Arrival is the broker's clock: one time T, never going back. A window is closed once it ended more than the grace
+  before T; a closed window never comes back to memory.
+- Rows are absolute: "all clicks of this key up to offset `version`". The highest version wins, whoever wrote it.
+- A click of a closed window marks it; marked windows are counted again from raw rows, outside.
+- A batch is done, and may be committed, when its raw rows are in (before `apply`), the windows it touched are written
+  and its marks are worked off.
+
+The life of a batch: raw rows in -> `apply` -> `begin_flush` .. `end_flush`, and beside it `begin_recount` ..
+`end_recount` -> `settle`. One flush and one recount may be under way at a time, batches may be applied meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from schemas.clicks import Click
+from schemas.windows import WINDOW_MS, Facts, WindowRow
+from stream.aggregate.rows import Key, OpenRow
+
+NEVER: Final = -(1 << 62)
+"""Before any arrival: no window is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Rows to be written now. `end_flush` takes it back once they are in."""
+
+    rows: list[WindowRow]
+    batch: int
+    """The last batch that these rows hold."""
+    closed_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What an assignment starts from, as raw rows and the committed offset tell."""
+
+    reach: int = -1
+    """R: the highest offset of this partition's raw rows, -1 for none."""
+    committed: int = 0
+    """C: the offset that the group committed."""
+    arrival: int = NEVER
+    """The highest append time of this partition's raw rows."""
+    rows: Sequence[OpenRow] = ()
+    """The keys of all windows that are open at `arrival`, counted from raw rows up to `reach`."""
+    touched: Iterable[int] = field(default=())
+    """Starts of the windows of raw rows from `committed` to `reach`, open or closed."""
+
+
+class Partition:
+    """The windows of one partition, from its assignment to its revocation."""
+
+    def __init__(self, grace_ms: int, recovered: Recovered) -> None:
+        self.grace_ms = grace_ms
+        self.next = max(recovered.committed, recovered.reach + 1)
+        """The offset that the next batch must start at."""
+        self.arrival = NEVER
+        """T, milliseconds since 1970 UTC by the broker's clock."""
+        self.closed_before = NEVER
+        """The start of the oldest window that is open: a click is late if its time lies before it."""
+        self.advance(recovered.arrival)
+        self.windows: dict[int, dict[Key, OpenRow]] = {}
+        self.late: dict[int, int] = {}
+        """Marked windows, each with the first batch that marked it."""
+        self._recounting: dict[int, int] = {}
+        self._dirty: list[OpenRow] = []
+        self._batch = 0
+        self._flushed = -1
+        self._undone: deque[tuple[int, int]] = deque()
+        """Batches that are not committed: (number, offset behind its last record)."""
+        for row in recovered.rows:
+            self.windows.setdefault(row.window_start, {})[row.key] = row
+            row.dirty = True
+            self._dirty.append(row)
+        if recovered.reach >= recovered.committed:
+            self.late = dict.fromkeys(recovered.touched, self._batch)
+            self._undone.append((self._batch, recovered.reach + 1))
+
+    @property
+    def open_rows(self) -> int:
+        """Keys in memory."""
+        return sum(map(len, self.windows.values()))
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether there is anything to flush, to recount or to commit."""
+        return bool(self._dirty or self.late or self._recounting or self._undone)
+
+    def advance(self, arrival_ms: int) -> None:
+        """Move T on: to an append time, or to the wall clock when the partition is idle. It never goes back."""
+        if arrival_ms > self.arrival:
+            self.arrival = arrival_ms
+            self.closed_before = (arrival_ms - self.grace_ms) // WINDOW_MS * WINDOW_MS
+
+    def apply(
+        self,
+        clicks: Sequence[Click],
+        times: Sequence[int],
+        offsets: Sequence[int],
+        human: Sequence[bool],
+        *,
+        next_offset: int,
+        arrival_ms: int,
+    ) -> int:
+        """Count a batch whose raw rows are in. Its clicks are judged by T as it was before the batch.
+
+        Args:
+            clicks: the accepted clicks in order of their offsets.
+            times: event time of each, milliseconds since 1970 UTC.
+            offsets: Kafka offset of each.
+            human: whether no bot rule marks it.
+            next_offset: the offset behind the batch's last record, accepted or not.
+            arrival_ms: the highest append time in the batch.
+
+        Returns:
+            How many were late.
+        """
+        self._batch += 1
+        closed_before = self.closed_before
+        windows = self.windows
+        late = 0
+        current = NEVER
+        rows: dict[Key, OpenRow] = {}
+        for click, time, offset, is_human in zip(clicks, times, offsets, human, strict=True):
+            if time < closed_before:
+                self.late.setdefault(time - time % WINDOW_MS, self._batch)
+                late += 1
+                continue
+            start = time - time % WINDOW_MS
+            if start != current:
+                current = start
+                rows = windows.setdefault(start, {})
+            key = (click.get("guide", ""), click["link"], click.get("variant", ""))
+            row = rows.get(key)
+            if row is None:
+                row = rows[key] = OpenRow(start, key, _facts(click))
+            if not row.dirty:
+                row.dirty = True
+                self._dirty.append(row)
+            row.version = offset
+            row.clicks += 1
+            if click["outcome"] == "redirected":
+                row.redirected += 1
+            if is_human:
+                row.human_clicks += 1
+                row.visitors.add(click["visitor"])
+        self.next = next_offset
+        self._undone.append((self._batch, next_offset))
+        self.advance(arrival_ms)
+        return late
+
+    def begin_flush(self) -> Flush:
+        """The rows that changed since the last flush."""
+        dirty, self._dirty = self._dirty, []
+        for row in dirty:
+            row.dirty = False
+        return Flush([row.frozen() for row in dirty], self._batch, self.closed_before)
+
+    def end_flush(self, flush: Flush) -> None:
+        """The rows are in: forget windows that had closed when the flush began and did not change since."""
+        self._flushed = flush.batch
+        for start in [start for start in self.windows if start < flush.closed_before]:
+            rows = self.windows[start]
+            changed = {key: row for key, row in rows.items() if row.dirty}
+            if changed:
+                self.windows[start] = changed
+            else:
+                del self.windows[start]
+
+    def begin_recount(self, limit: int) -> list[int]:
+        """Starts of up to `limit` marked windows, those marked first, to be counted again from raw rows and written."""
+        starts = list(islice(self.late, limit))
+        self._recounting = {start: self.late.pop(start) for start in starts}
+        return starts
+
+    def end_recount(self) -> None:
+        """What `begin_recount` returned was counted and written."""
+        self._recounting = {}
+
+    def settle(self) -> int | None:
+        """The offset that may be committed now, if that moved on since the last call."""
+        # A mark is as old as the first batch that set it; that batch and all later ones wait for it.
+        oldest_mark = min((*self.late.values(), *self._recounting.values()), default=self._batch + 1)
+        done = min(self._flushed, oldest_mark - 1)
+        offset = None
+        while self._undone and self._undone[0][0] <= done:
+            offset = self._undone.popleft()[1]
+        return offset
+
+
+def _facts(click: Click) -> Facts:
+    return Facts(
+        click.get("store", ""), click.get("region", ""), click.get("campaign", ""), click.get("touchpoint", "")
+    )
