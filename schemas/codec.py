@@ -5,6 +5,7 @@ that parsing alone takes; only what it refuses is looked at again, slowly, to sa
 not know are dropped: a producer may be newer than we are.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
@@ -19,11 +20,13 @@ MAX_DEPTH: Final = 8
 """Levels of nesting. Contracts use at most two; what lies deeper could only be meant to exhaust a reader."""
 LAST_MS: Final = EPOCH_MS + (1 << 40) - 1
 """The last moment that a click token can name (November 2054)."""
+EXACT: Final = (1 << 53) - 1
+"""Numbers without a field of their own stay within what a reader that knows only binary doubles keeps exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string of `minimum` to `maximum` characters (code points), matching `pattern` as a whole if there is one."""
+    """A string of `minimum` to `maximum` characters (code points) that match `pattern` as a whole, if there is one."""
 
     maximum: int
     minimum: int = 0
@@ -31,7 +34,8 @@ class Text:
 
     def annotation(self) -> Any:
         """The type that the decoder checks."""
-        return Annotated[str, msgspec.Meta(min_length=self.minimum, max_length=self.maximum, pattern=self.pattern)]
+        pattern = rf"^(?:{self.pattern})\Z" if self.pattern else None
+        return Annotated[str, msgspec.Meta(min_length=self.minimum, max_length=self.maximum, pattern=pattern)]
 
     def check(self, name: str, value: Any) -> Reject | None:
         """Why a value is refused."""
@@ -40,6 +44,8 @@ class Text:
         if not self.minimum <= len(value) <= self.maximum:
             limits = f"{self.minimum} to {self.maximum} characters"
             return Reject("out_of_range", f"{name}: must have {limits}, has {len(value)}")
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            return Reject("out_of_range", f"{name}: {value!r} does not match {self.pattern}")
         return None
 
 
@@ -86,7 +92,44 @@ class Instant:
         return None
 
 
-Rule = Text | Word | Instant
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """An object of at most `maximum` entries: names of 1 to `name` characters, plain values, strings up to `text`."""
+
+    maximum: int
+    name: int
+    text: int
+
+    def annotation(self) -> Any:
+        """The type that the decoder checks."""
+        name = Annotated[str, msgspec.Meta(min_length=1, max_length=self.name)]
+        text = Annotated[str, msgspec.Meta(max_length=self.text)]
+        exact = msgspec.Meta(ge=-EXACT, le=EXACT)
+        plain = Annotated[int, exact] | Annotated[float, exact] | text | bool | None
+        return Annotated[dict[name, plain], msgspec.Meta(max_length=self.maximum)]
+
+    def check(self, name: str, value: Any) -> Reject | None:
+        """Why a value is refused."""
+        if not isinstance(value, dict):
+            return _wrong_type(name, "an object", value)
+        if len(value) > self.maximum:
+            return Reject("out_of_range", f"{name}: at most {self.maximum} entries, has {len(value)}")
+        problems = (self._check_entry(f"{name}.{key[: self.name]}", key, item) for key, item in value.items())
+        return next((problem for problem in problems if problem), None)
+
+    def _check_entry(self, name: str, key: str, item: Any) -> Reject | None:
+        if not 1 <= len(key) <= self.name:
+            return Reject("out_of_range", f"{name}: a name has 1 to {self.name} characters, this has {len(key)}")
+        if isinstance(item, dict | list):
+            return _wrong_type(name, "a plain value", item)
+        if isinstance(item, str) and len(item) > self.text:
+            return Reject("out_of_range", f"{name}: at most {self.text} characters, has {len(item)}")
+        if isinstance(item, int | float) and not -EXACT <= item <= EXACT:
+            return Reject("out_of_range", f"{name}: {item} is beyond what every reader of JSON keeps exact")
+        return None
+
+
+Rule = Text | Word | Instant | Properties
 
 
 class Contract:
@@ -135,6 +178,7 @@ class Contract:
             return Reject("not_json", str(problem))
         if not isinstance(event, dict):
             return _wrong_object(event)
+        # What is left are names given twice with different values: which one counts is anybody's guess.
         return self._version(event) or self._fields(event) or Reject("not_json", str(error))
 
     def _version(self, event: dict[str, Any]) -> Reject | None:
