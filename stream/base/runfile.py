@@ -7,30 +7,27 @@ used again.
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
+import msgspec
 
 from stream.base.clock import wall_clock
 from stream.base.settings import Settings
 
-_OWN_FIELDS = frozenset({"process", "pid", "started", "ready_ms"})
 
-
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(msgspec.Struct, frozen=True, omit_defaults=True):
     """A process that is ready. Addresses that it does not have are empty and 0."""
 
     process: str
     pid: int
+    started: int
+    """Clock ticks from boot to the start of the process; with `pid` it names one process for ever."""
     ready_ms: int
     host: str = ""
     port: int = 0
     admin_host: str = ""
+    """Where /healthz, /readyz and /metrics are, if it has them."""
     admin_port: int = 0
-    more: dict[str, str | int] = field(default_factory=dict)
-    """Whatever else it published."""
 
 
 def path(settings: Settings, process: str) -> Path:
@@ -38,50 +35,41 @@ def path(settings: Settings, process: str) -> Path:
     return settings.data.dir / "run" / f"{process}.json"
 
 
-def publish(settings: Settings, process: str, **fields: str | int) -> Path:
-    """Say that this very process is ready. The file appears whole or not at all.
-
-    Args:
-        settings: names the data directory.
-        process: the name of the command: edge, worker, broker, ...
-        fields: `host`, `port`, `admin_host`, `admin_port`, and what else others may want to know; no secrets.
-    """
+def publish(
+    settings: Settings, process: str, *, host: str = "", port: int = 0, admin_host: str = "", admin_port: int = 0
+) -> Path:
+    """Say that this very process is ready, and where. The file appears whole or not at all."""
     pid = os.getpid()
-    own = {"process": process, "pid": pid, "started": _started(pid), "ready_ms": wall_clock()}
+    running = Running(process, pid, _started(pid), wall_clock(), host, port, admin_host, admin_port)
     target = path(settings, process)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(f".{pid}.tmp")
-    scratch.write_bytes(orjson.dumps(own | fields))
+    scratch.write_bytes(msgspec.json.encode(running))
     scratch.replace(target)
     return target
 
 
 def read(settings: Settings, process: str) -> Running | None:
-    """The process, if it is ready and alive; None when there is no file, no such pid, or no sense in the file."""
+    """The process, if it is ready and alive; None when there is no file, no sense in it, or no such process now."""
     try:
-        found = orjson.loads(path(settings, process).read_bytes())
-        own = {"process": str(found["process"]), "pid": int(found["pid"]), "ready_ms": int(found["ready_ms"])}
-        if _started(own["pid"]) != found["started"]:
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
+        running = msgspec.json.decode(path(settings, process).read_bytes(), type=Running)
+        return running if _started(running.pid) == running.started else None
+    except (OSError, msgspec.DecodeError):
         return None
-    known = {name: found[name] for name in ("host", "port", "admin_host", "admin_port") if name in found}
-    more = {name: value for name, value in found.items() if name not in _OWN_FIELDS and name not in known}
-    return Running(**own, **known, more=more)
 
 
 def remove(settings: Settings, process: str) -> None:
-    """Take back what this very process published; a file of another process with that name stays."""
-    target = path(settings, process)
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        if orjson.loads(target.read_bytes())["pid"] == os.getpid():
-            target.unlink()
+    """Take back what this very process published; a file of another process stays."""
+    running = read(settings, process)
+    if running is not None and running.pid == os.getpid():
+        with suppress(FileNotFoundError):
+            path(settings, process).unlink()
 
 
 def _started(pid: int) -> int:
     """When the process started, in clock ticks since boot; FileNotFoundError when it does not live."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    # The second field is the name in parentheses, which may hold anything; the start time is the 22nd.
+    # The second field is the name in parentheses, which may hold anything; state is the third, the start the 22nd.
     fields = stat.rpartition(")")[2].split()
     state, started = fields[0], int(fields[19])
     if state in "ZX":

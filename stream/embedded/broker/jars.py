@@ -72,7 +72,7 @@ def class_path(
     jars: tuple[Jar, ...] | None = None,
     fetch: Fetch | None = None,
     sleep: Callable[[float], None] = time.sleep,
-) -> list[Path]:
+) -> tuple[Path, ...]:
     """The jars on disk, all intact; fetches what is not, one process at a time.
 
     Raises:
@@ -83,7 +83,7 @@ def class_path(
     if missing:
         with _one_at_a_time(cache):
             _fetch_all(_broken(wanted, cache), cache, fetch or _fetch_with_jgo, sleep)
-    return [jar.path(cache) for jar in wanted]
+    return tuple(jar.path(cache) for jar in wanted)
 
 
 def _broken(jars: tuple[Jar, ...], cache: Path) -> tuple[Jar, ...]:

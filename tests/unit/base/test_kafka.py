@@ -1,0 +1,48 @@
+"""How to reach the broker."""
+
+import socket
+import threading
+
+from stream.base.kafka import answers, client_options
+from stream.base.settings import load
+
+
+def test_a_cluster_with_login_gets_its_options() -> None:
+    kafka = load(
+        {
+            "GUIDESTREAM_KAFKA_BOOTSTRAP": "a:1,b:2",
+            "GUIDESTREAM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "GUIDESTREAM_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "GUIDESTREAM_KAFKA_SASL_USER": "guide",
+            "GUIDESTREAM_KAFKA_SASL_PASSWORD": "秘密",
+        }
+    ).kafka
+    options = client_options(kafka)
+    assert options["bootstrap_servers"] == ["a:1", "b:2"]
+    assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("guide", "秘密")
+    assert options["ssl_context"].check_hostname
+
+
+def test_nothing_listens_so_nothing_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert not answers("127.0.0.1", port, timeout_s=0.2)
+
+
+def test_something_that_is_no_kafka_does_not_count_as_an_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak_http() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=speak_http)
+        thread.start()
+        assert not answers("127.0.0.1", server.getsockname()[1], timeout_s=5)
+        thread.join()
+
+
+def test_a_silent_peer_is_given_up_after_the_time_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not answers("127.0.0.1", server.getsockname()[1], timeout_s=0.05)
