@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS {database}.clicks {on_cluster}
     isp              String                       COMMENT '运营商 / network operator, where the operator gives a database' CODEC(ZSTD(1)),
 
     INDEX click_ids click_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    -- Views ask by the brand's day, over all Kafka partitions.
+    INDEX event_times event_time TYPE minmax GRANULARITY 1,
     PROJECTION reach (SELECT kafka_partition, max(kafka_offset), max(append_time) GROUP BY kafka_partition)
 )
 ENGINE = {engine:ReplacingMergeTree()}
