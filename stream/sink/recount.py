@@ -1,0 +1,120 @@
+"""Questions to raw rows: how far they reach, what they say of windows, which of some events are there already.
+
+Whatever counts here counts distinct offsets, because a zombie worker may have written a row twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas.windows import Facts, WindowRow
+from stream.sink.clickhouse import ClickHouse
+
+RawTable = Literal["clicks", "conversions"]
+_EVENT_ID = {"clicks": "click_id", "conversions": "event_id"}
+_IDS_AT_ONCE = 2_000
+"""Look-ups of one query: some 60 KiB of parameters."""
+_WINDOW = "toStartOfMinute(event_time)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the raw rows of a partition reach; both come from one projection, so they agree with the rows."""
+
+    offset: int
+    """R, -1 without rows."""
+    append_ms: int
+    """The highest append time; 0 without rows."""
+
+
+async def reach(clickhouse: ClickHouse, table: RawTable, partition: int) -> Reach:
+    """The highest offset and append time of a partition's raw rows."""
+    rows = await clickhouse.query(
+        f"SELECT max(kafka_offset), toUnixTimestamp64Milli(max(append_time)) FROM {table} "
+        "WHERE kafka_partition = {partition:UInt16} GROUP BY kafka_partition",
+        {"partition": partition},
+    )
+    return Reach(int(rows[0][0]), int(rows[0][1])) if rows else Reach(-1, 0)
+
+
+async def touched(clickhouse: ClickHouse, partition: int, first: int, last: int) -> list[int]:
+    """Starts, in milliseconds, of the windows that hold clicks with offsets from `first` to `last`."""
+    rows = await clickhouse.query(
+        f"SELECT DISTINCT toUnixTimestamp({_WINDOW}) AS start FROM clicks "
+        "WHERE kafka_partition = {partition:UInt16} AND kafka_offset BETWEEN {first:UInt64} AND {last:UInt64} "
+        "ORDER BY start",
+        {"partition": partition, "first": first, "last": last},
+    )
+    return [int(start) * 1000 for (start,) in rows]
+
+
+async def open_windows(
+    clickhouse: ClickHouse, partition: int, since_ms: int, last: int
+) -> list[tuple[WindowRow, set[str]]]:
+    """Rows of all windows from `since_ms` on, of clicks up to offset `last`, each with its distinct human visitors."""
+    start = max(0, since_ms // 1000)
+    rows = await clickhouse.query(
+        _counting("groupUniqArrayIf(visitor_id, is_human)", f"{_WINDOW} >= toDateTime({start}, 'UTC')"),
+        {"partition": partition, "last": last},
+    )
+    return [(_row(row, len(row[-1])), set(row[-1])) for row in rows]
+
+
+async def recounted(clickhouse: ClickHouse, partition: int, starts: Sequence[int]) -> list[WindowRow]:
+    """Rows of some windows as raw rows have them now."""
+    listed = ", ".join(f"toDateTime({int(start) // 1000}, 'UTC')" for start in starts)
+    rows = await clickhouse.query(
+        _counting("uniqExactIf(visitor_id, is_human)", f"{_WINDOW} IN ({listed})"),
+        {"partition": partition, "last": (1 << 63) - 1},
+    )
+    return [_row(row, int(row[-1])) for row in rows]
+
+
+async def written(clickhouse: ClickHouse, partition: int, starts: Sequence[int]) -> list[WindowRow]:
+    """Rows of some windows as they were last written, without facts."""
+    listed = ", ".join(f"toDateTime({int(start) // 1000}, 'UTC')" for start in starts)
+    rows = await clickhouse.query(
+        "SELECT toUnixTimestamp(window_start), guide_id, link, variant, version, clicks, human_clicks, redirected, "
+        "tuple('', '', '', ''), visitors FROM link_windows FINAL "
+        f"WHERE kafka_partition = {{partition:UInt16}} AND window_start IN ({listed})",
+        {"partition": partition},
+    )
+    return [_row(row, int(row[-1])) for row in rows]
+
+
+async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
+    """Where events of these ids are already: (Kafka partition, offset) of each of their raw rows."""
+    ids, found = sorted(set(event_ids)), dict[str, list[tuple[int, int]]]()
+    name = _EVENT_ID[table]
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        rows = await clickhouse.query(
+            f"SELECT DISTINCT {name}, kafka_partition, kafka_offset FROM {table} "
+            f"WHERE {name} IN {{ids:Array(String)}} ORDER BY kafka_partition, kafka_offset",
+            {"ids": ids[start : start + _IDS_AT_ONCE]},
+        )
+        for event_id, partition, offset in rows:
+            found.setdefault(event_id, []).append((int(partition), int(offset)))
+    return found
+
+
+def _counting(visitors: str, which: str) -> str:
+    return f"""
+        SELECT toUnixTimestamp({_WINDOW}) AS start, guide_id, link, variant, max(kafka_offset), count(),
+            countIf(is_human), countIf(outcome = 'redirected'),
+            argMin((store_id, region_id, campaign_id, touchpoint), kafka_offset), {visitors}
+        FROM (
+            SELECT event_time, guide_id, link, variant, kafka_offset, is_human, outcome, visitor_id,
+                store_id, region_id, campaign_id, touchpoint
+            FROM clicks
+            WHERE kafka_partition = {{partition:UInt16}} AND kafka_offset <= {{last:UInt64}} AND {which}
+            LIMIT 1 BY kafka_offset
+        )
+        GROUP BY start, guide_id, link, variant
+        """
+
+
+def _row(row: tuple[Any, ...], visitors: int) -> WindowRow:
+    start, guide, link, variant, version, *counts, facts, _ = row
+    clicks, human, redirected = map(int, counts)
+    key = (int(start) * 1000, guide, link, variant)
+    return WindowRow(*key, int(version), clicks, human, redirected, visitors, Facts(*facts))

@@ -1,0 +1,204 @@
+"""Raw clicks, window rows, dead letters and duplicates as RowBinary blocks, each with the columns it is made of.
+
+Taps repeat: links, user agents, places and referrers come again and again, so a row is a handful of packed numbers and
+of fragments that were encoded before. The columns stand in the order that lets fragments hold several of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from schemas.clicks import UTM_FIELDS, Click
+from schemas.enrichment import Agent, Enrichment, Place, Referrer, Verdict
+from schemas.windows import WindowRow
+from stream.sink.binary import Fragments, array, blob, length, text, texts
+
+CLICK_COLUMNS: Final = (
+    *("received_at", "kafka_partition"),
+    *("event_time", "append_time", "kafka_offset", "is_late", "retransmitted", "clamped"),
+    *("click_id", "visitor_id", "ip_prefix"),
+    *("outcome", "visitor_kind", "trigger", "fetch", "destination_kind"),
+    *("link", "guide_id", "store_id", "region_id", "campaign_id", "touchpoint", "variant"),
+    *UTM_FIELDS,
+    *("platform", "device", "os", "browser"),
+    *("is_human", "bot_reasons"),
+    *("country", "geo_region", "city", "isp"),
+    *("referrer_host", "referrer_class"),
+    *("language", "enrich_errors"),
+)
+WINDOW_COLUMNS: Final = (
+    *("window_start", "kafka_partition", "version", "clicks", "human_clicks", "redirected", "visitors", "updated_at"),
+    *("guide_id", "link", "variant", "store_id", "region_id", "campaign_id", "touchpoint"),
+)
+DEAD_LETTER_COLUMNS: Final = (
+    *("kafka_partition", "kafka_offset", "append_time", "received_at"),
+    *("topic", "stage", "reason", "detail", "key", "value", "headers"),
+)
+DUPLICATE_COLUMNS: Final = (
+    *("kafka_partition", "kafka_offset", "original_partition", "original_offset", "received_at"),
+    *("topic", "event_id"),
+)
+_BATCH = Struct("<qH")
+_CLICK = Struct("<qqQ???")
+_WINDOW = Struct("<IHQQQQQq")
+_DEAD_LETTER = Struct("<HQqq")
+_DUPLICATE = Struct("<HQHQq")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was rejected, and why."""
+
+    offset: int
+    append_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    stage: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A retransmission of an event that was there already."""
+
+    offset: int
+    event_id: str
+    original_partition: int
+    original_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClickColumns:
+    """The accepted clicks of a batch, column by column, in order of their offsets."""
+
+    clicks: list[Click]
+    offsets: list[int]
+    append_times: list[int]
+    """By the broker's clock, milliseconds since 1970 UTC."""
+    times: list[int]
+    """Event times after clamping, milliseconds since 1970 UTC."""
+    enrichments: list[Enrichment]
+    retransmitted: list[bool]
+
+
+class ClickEncoder:
+    """Encodes raw clicks; one per process, because it keeps what it encoded."""
+
+    def __init__(self) -> None:
+        self._words = Fragments(texts)
+        self._links = Fragments(texts)
+        self._prefixes = Fragments(text)
+        self._languages = Fragments(text)
+        self._agents = Fragments(_agent)
+        self._verdicts = Fragments(_verdict)
+        self._places = Fragments(_place)
+        self._referrers = Fragments(_referrer)
+        self._errors = Fragments(array)
+
+    def encode(self, batch: ClickColumns, *, partition: int, received_ms: int, closed_before: int) -> bytes:
+        """A block of `CLICK_COLUMNS`.
+
+        Args:
+            batch: the clicks.
+            partition: their Kafka partition.
+            received_ms: when the batch was taken in; one value a batch, so that it is one part.
+            closed_before: a click whose time lies before it is late.
+        """
+        head = _BATCH.pack(received_ms, partition)
+        out: list[bytes] = []
+        pack = _CLICK.pack
+        words, links, prefixes, languages = self._words, self._links, self._prefixes, self._languages
+        agents, verdicts, places = self._agents, self._verdicts, self._places
+        referrers, errors = self._referrers, self._errors
+        for click, offset, appended, time, found, again in zip(
+            batch.clicks,
+            batch.offsets,
+            batch.append_times,
+            batch.times,
+            batch.enrichments,
+            batch.retransmitted,
+            strict=True,
+        ):
+            get = click.get
+            out += (
+                head,
+                pack(time, appended, offset, time < closed_before, again, time != click["ts"]),
+                text(click["id"]),
+                text(click["visitor"]),
+                prefixes[get("ip", "")],
+                words[click["outcome"], click["visitor_kind"], get("trigger", "link"), click["fetch"], click["kind"]],
+                links[
+                    click["link"],
+                    get("guide", ""),
+                    get("store", ""),
+                    get("region", ""),
+                    get("campaign", ""),
+                    get("touchpoint", ""),
+                    get("variant", ""),
+                    get("utm_source", ""),
+                    get("utm_medium", ""),
+                    get("utm_campaign", ""),
+                    get("utm_term", ""),
+                    get("utm_content", ""),
+                ],
+                agents[found.agent],
+                verdicts[found.verdict],
+                places[found.place],
+                referrers[found.referrer],
+                languages[found.language],
+                errors[found.errors],
+            )
+        return b"".join(out)
+
+
+def window_block(rows: Iterable[tuple[int, WindowRow]], *, updated_ms: int) -> bytes:
+    """A block of `WINDOW_COLUMNS` from (Kafka partition, row) pairs."""
+    out: list[bytes] = []
+    for partition, row in rows:
+        counts = (row.version, row.clicks, row.human_clicks, row.redirected, row.visitors)
+        out += (
+            _WINDOW.pack(row.window_start // 1000, partition, *counts, updated_ms),
+            texts((row.guide_id, row.link, row.variant, *row.facts)),
+        )
+    return b"".join(out)
+
+
+def dead_letter_block(letters: Iterable[DeadLetter], *, topic: str, partition: int, received_ms: int) -> bytes:
+    """A block of `DEAD_LETTER_COLUMNS`; `topic` without the prefix."""
+    return b"".join(
+        _DEAD_LETTER.pack(partition, letter.offset, letter.append_ms, received_ms)
+        + texts((topic, letter.stage, letter.reason, letter.detail))
+        + blob(letter.key or b"")
+        + blob(letter.value or b"")
+        + length(len(letter.headers))
+        + b"".join(text(name) + blob(value) for name, value in letter.headers)
+        for letter in letters
+    )
+
+
+def duplicate_block(duplicates: Iterable[Duplicate], *, topic: str, partition: int, received_ms: int) -> bytes:
+    """A block of `DUPLICATE_COLUMNS`; `topic` without the prefix."""
+    return b"".join(
+        _DUPLICATE.pack(partition, one.offset, one.original_partition, one.original_offset, received_ms)
+        + texts((topic, one.event_id))
+        for one in duplicates
+    )
+
+
+def _agent(agent: Agent) -> bytes:
+    return texts((agent.platform, agent.device, agent.os, agent.browser))
+
+
+def _verdict(verdict: Verdict) -> bytes:
+    return bytes([verdict.is_human]) + array(verdict.reasons)
+
+
+def _place(place: Place) -> bytes:
+    return texts((place.country, place.region, place.city, place.isp))
+
+
+def _referrer(referrer: Referrer) -> bytes:
+    return texts((referrer.host, referrer.cls))
