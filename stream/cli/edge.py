@@ -1,0 +1,18 @@
+"""`guidestream edge`: the redirect edge."""
+
+import typer
+
+from stream.base import log, settings
+
+edge = typer.Typer()
+apps = {"edge": edge}
+
+
+@edge.callback(invoke_without_command=True)
+def run() -> None:
+    """Answer short links until SIGTERM or Ctrl-C; clicks are kept in a spool below data.dir and shipped to Kafka."""
+    from stream.edge import process  # noqa: PLC0415 - loads only when called for
+
+    current = settings.load()
+    log.configure(process="edge", level=current.log.level)
+    process.serve(current)

@@ -1,0 +1,103 @@
+"""The HTTP server: Granian's engine in this process, calling us directly from its one Python thread.
+
+Granian's own scheduler hands each request to the event loop, which costs as much again as the whole answer: 56,000
+against 94,000 redirects a second on two cores (2026-11, an empty handler). A redirect waits for nothing, so it needs
+no loop. What this assumes of Granian's inside is held by tests/contract/test_granian.py; its version is pinned.
+
+What is enforced where:
+
+- connections at once: `max_connections` here; more wait in the listen queue, unaccepted.
+- time: a connection has HEADER_TIMEOUT_MS to send the headers of each request, its first and the next, so one that
+  sends slowly, or nothing, is closed; nothing else of a request is waited for.
+- size: request line and headers have BUFFER_BYTES together and 100 headers (431), in the engine; path and query have
+  the handler's limits (414). Bodies are never read.
+- HTTP/1.1 only: TLS, HTTP/2 and the rest belong to the proxy in front.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from granian import _granian
+from granian.http import HTTP1Settings
+
+from stream.base import log
+from stream.base.errors import SettingsError
+
+HEADER_TIMEOUT_MS: Final = 10_000
+BUFFER_BYTES: Final = 16 * 1024
+_BACKLOG: Final = 2048
+_engine: Any = _granian  # its stub tells of an older version
+_log = log.get(__name__)
+
+Handle = Callable[[Any, Any], None]
+"""Answers one request: RSGI scope and protocol. Called from one thread, never twice at once."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 picks a free one.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from error
+    return found
+
+
+class Server:
+    """Answers requests from `start` until `stop`."""
+
+    def __init__(self, handle: Handle, listening: socket.socket, *, max_connections: int) -> None:
+        self._handle, self._socket, self._max_connections = handle, listening, max_connections
+        self._signal = _engine.WorkerSignal()
+        self._stopped: asyncio.Future[None] | None = None
+
+    def start(self) -> None:
+        """Begin to accept connections; the socket belongs to the engine from here on."""
+        loop = asyncio.get_running_loop()
+        self._stopped = loop.create_future()
+        self._signal.add_cb(lambda: loop.call_soon_threadsafe(self._note_stopped))
+        # Where Granian's own scheduler puts a request into an event loop, ours answers it.
+        scheduler = _engine.CallbackScheduler(loop, self._call, None, None, None)
+        scheduler._schedule_fn = self._call  # noqa: SLF001 - the attribute the engine calls
+        worker = _engine.RSGIWorker(
+            1,
+            (None, _engine.SocketHolder(self._socket.detach(), uds=False, backlog=_BACKLOG)),
+            None,
+            threads=1,
+            blocking_threads=1,
+            py_threads=1,
+            backpressure=self._max_connections,
+            http_mode="1",
+            http1_opts=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
+        )
+        worker.serve_str(scheduler, loop, self._signal)
+
+    async def stop(self, timeout_seconds: float) -> bool:
+        """Accept no more, close idle connections, finish answers under way; whether all ended in time."""
+        assert self._stopped is not None
+        self._signal.set()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._stopped), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _note_stopped(self) -> None:
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
+
+    def _call(self, watcher: Any) -> None:
+        try:
+            self._handle(watcher.scope, watcher.proto)
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the thread that answers
+            _log.exception("request failed")
+            watcher.err(error)
