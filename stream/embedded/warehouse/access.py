@@ -42,7 +42,10 @@ def write_users(path: Path, databases: list[str]) -> None:
         databases: names of letters, digits and underscores; others get no grant.
     """
     plain = sorted(name for name in databases if name.replace("_", "a").isalnum() and name.isascii())
-    grants = "".join(f"<query>GRANT SELECT ON {name}.bi_*</query>" for name in plain)
+    # A grant by prefix does not let its holder enter the database (USE, `database=` of a client), as one by table would.
+    grants = "".join(
+        f"<query>GRANT SELECT ON {name}.bi_*</query><query>GRANT SHOW DATABASES ON {name}.*</query>" for name in plain
+    )
     _replace(path, _USERS.format(writer=Role.WRITER, bi=Role.BI, grants=grants))
 
 
