@@ -42,7 +42,7 @@ def write_users(path: Path, databases: list[str]) -> None:
         databases: names of letters, digits and underscores; others get no grant.
     """
     plain = sorted(name for name in databases if name.replace("_", "a").isalnum() and name.isascii())
-    # A grant by prefix does not let its holder enter the database (USE, `database=` of a client), as one by table would.
+    # A grant by prefix, unlike one by table, does not let its holder enter the database (USE, `database=` of a client).
     grants = "".join(
         f"<query>GRANT SELECT ON {name}.bi_*</query><query>GRANT SHOW DATABASES ON {name}.*</query>" for name in plain
     )
