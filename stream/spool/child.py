@@ -67,7 +67,8 @@ class Child:
                 self._directory, file, publisher, send_seconds=self._config.spool.send_timeout_ms / 1000
             )
             pump.counts = self._counts
-            pump.draining = self._draining
+            if self._draining:
+                pump.drain()
             try:
                 await pump.run()
             finally:
@@ -119,7 +120,7 @@ class Child:
         if word == "drain":
             self._draining = True
             if self._pump:
-                self._pump.draining = True
+                self._pump.drain()
             elif not survey.survey(self._directory).waiting_bytes:
                 shipping.cancel()
             loop.call_later(int(number) / 1000, shipping.cancel)

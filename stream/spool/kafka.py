@@ -21,7 +21,7 @@ _METADATA_MS: Final = 30_000
 _REQUEST_MS: Final = 10_000
 """A produce request without an answer is sent again with its old sequence number, which the broker deduplicates."""
 _CACHED_KEYS: Final = 100_000
-_HEADERS: Final = ((RETRANSMITTED, b"1"),)
+_HEADERS: Final = [(RETRANSMITTED, b"1")]
 
 
 class KafkaPublisher:
@@ -63,7 +63,7 @@ class KafkaPublisher:
 
     async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
         """Hand records to the producer; the awaitable ends when all are acknowledged, or raises."""
-        headers = _HEADERS if retransmitted else ()
+        headers = _HEADERS if retransmitted else []
         partition_of = self._partitions
         self._refresh()
         batches: dict[int, Any] = {}

@@ -15,13 +15,16 @@ from typing import Final, Protocol
 
 from stream.base.errors import UnavailableError
 from stream.spool import segments
+from stream.spool.bell import Bell
 from stream.spool.cursor import Cursor, CursorFile
 from stream.spool.frame import Record
 from stream.spool.reader import Chunk, Reader
 from stream.spool.segments import Position
 
-_TICK_SECONDS: Final = 0.005
-"""How often an empty spool is looked at; it is also the time in which events gather into one request."""
+_GATHER_SECONDS: Final = 0.005
+"""How long events gather for one request once there is one; also how often acknowledgements are looked for."""
+_LOOK_SECONDS: Final = 1.0
+"""An empty spool is looked at this often even if the bell does not ring."""
 _SAVE_SECONDS: Final = 0.2
 _CHUNKS_IN_FLIGHT: Final = 2
 """One on the wire, one waiting for it: about 2 MiB of memory, whatever the spool holds."""
@@ -59,8 +62,8 @@ class Pump:
     def __init__(self, directory: Path, file: CursorFile, publisher: Publisher, *, send_seconds: float) -> None:
         self._directory, self._file, self._publisher, self._send_seconds = directory, file, publisher, send_seconds
         self.counts = Counts()
-        self.draining = False
-        """Set it to end the run once nothing waits."""
+        self._bell = Bell(directory)
+        self._draining = False
         self._acked = file.cursor.acked
         self._begun = self._marked = min(file.cursor.begun, _end(directory))  # nothing appended from now on was sent
         self._reader = Reader(directory, self._acked)
@@ -75,6 +78,7 @@ class Pump:
             UnavailableError: the outcome of what was sent is unknown; this pump is done.
             OSError: the spool cannot be read, or its cursor not written.
         """
+        armed = False
         while True:
             chunk = self._reader.read(stop=self._marked)
             self.counts.damaged += chunk.damaged
@@ -85,10 +89,24 @@ class Pump:
                 self._acked = self._reader.position
             self._save(force=False)
             if chunk.records:
-                continue
-            if self.draining and not self._flights:
+                armed = False
+            elif self._flights:
+                await asyncio.sleep(_GATHER_SECONDS)
+            elif self._draining:
                 return
-            await asyncio.sleep(_TICK_SECONDS)
+            elif not armed:
+                self._bell.arm()
+                armed = True
+            else:
+                armed = False
+                saved = self._acked == self._file.cursor.acked
+                if await self._bell.wait(_LOOK_SECONDS if saved else _SAVE_SECONDS):
+                    await asyncio.sleep(_GATHER_SECONDS)
+
+    def drain(self) -> None:
+        """End the run once nothing waits."""
+        self._draining = True
+        self._bell.ring()
 
     async def close(self, grace_seconds: float) -> None:
         """Wait a little for what is under way, then leave a cursor that says exactly what was sent."""
@@ -99,6 +117,7 @@ class Pump:
         self._begun = max(self._acked, self._reader.position)
         self._save(force=True)
         self._reader.close()
+        self._bell.close()
 
     async def _send(self, chunk: Chunk) -> None:
         marked = chunk.start < self._marked

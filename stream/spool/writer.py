@@ -13,6 +13,7 @@ from stream.base.clock import Clock, wall_clock
 from stream.base.errors import InvariantError, SpoolFullError
 from stream.base.settings import Settings
 from stream.spool import cursor, frame, segments, survey
+from stream.spool.bell import Bell
 
 _SURVEY_SECONDS: Final = 1.0
 _SUSPECT_SECONDS: Final = 1.0
@@ -63,9 +64,11 @@ class Spool:
             known = cursor.load(directory)
             self._number = max([known.acked.segment, known.begun.segment, *there])
             self._open_next()
+            self._bell = Bell(directory)
         except BaseException:
             os.close(self._lock)
             raise
+        self._waited_for = self._bell.waited_for
         self._stop = threading.Event()
         self._interval = fsync_ms / 1000 / 2  # half: the other half is for the fsync itself
         self._thread = threading.Thread(target=self._keep, name=f"spool-{topic}", daemon=True)
@@ -101,6 +104,8 @@ class Spool:
             self._drop("the disk is full")
         self._size += written
         self._appended += 1
+        if self._waited_for[0]:
+            self._bell.ring()
 
     def close(self) -> None:
         """Make everything durable and give the directory up; nothing can be appended after it."""
@@ -113,6 +118,7 @@ class Spool:
         os.close(self._fd)
         self._room = -1
         self._publish()
+        self._bell.close()
         os.close(self._lock)
 
     def __enter__(self) -> Self:
