@@ -6,11 +6,12 @@ entries, however many links there are, and snapshots share all others. They hold
 garbage collector does not look into them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from zlib import crc32
 
-from schemas.registry import Campaign, Guide, Link, Record, Removed, Store, encode_record
+from schemas.registry import Campaign, Guide, Link, Record, Removed, Salt, Store, encode_record
 from schemas.registry.codec import decode_wire, split_key, to_record
 from schemas.registry.wire import LinkV1, NumbersV1, SaltV1
 
@@ -46,6 +47,20 @@ class _Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """One record of the topic, to tell on the next start whether it is still the same topic."""
+
+    offset: int
+    timestamp_ms: int
+    crc: int
+
+    @classmethod
+    def of(cls, offset: int, timestamp_ms: int, key: bytes | None, value: bytes | None) -> "Mark":
+        """The mark of this record."""
+        return cls(offset, timestamp_ms, crc32(value or b"", crc32(key or b"")))
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Never changes; `Builder.build` makes the next one. Look-ups find disabled things too: they say so themselves."""
 
@@ -55,6 +70,8 @@ class Snapshot:
     """How many links there are."""
     highest_number: int = 0
     """The highest link number ever given out."""
+    mark: Mark | None = None
+    """The last record that is in."""
     shards: tuple[Mapping[str, bytes], ...] = field(default=({},) * _SHARDS, repr=False)
     """Link code -> value of its record, spread by the code's hash."""
     guides: Mapping[str, Guide] = field(default_factory=dict, repr=False)
@@ -62,6 +79,8 @@ class Snapshot:
     campaigns: Mapping[str, Campaign] = field(default_factory=dict, repr=False)
     salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """UTC day, YYYY-MM-DD -> secret of visitor ids."""
+    own_salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Salts made here, in force for a day that the topic has none for."""
     cache: _Cache = field(default_factory=_Cache, repr=False, compare=False)
 
     def resolve(self, code: str) -> Link | None:
@@ -72,6 +91,14 @@ class Snapshot:
     def encoded_link(self, code: str) -> bytes | None:
         """The link of this code as the value of its record; nothing is decoded."""
         return self.shards[hash(code) % _SHARDS].get(code)
+
+    def holds(self, key: bytes, value: bytes) -> bool:
+        """Whether the newest record of this key has this value."""
+        kind, id_ = split_key(key)
+        if kind == "link":
+            return self.encoded_link(id_) == value
+        things: Mapping[str, Record] = self._things(kind)
+        return id_ in things and encode_record(things[id_])[1] == value
 
     def guide(self, id_: str) -> Guide | None:
         """The guide of this id."""
@@ -87,7 +114,20 @@ class Snapshot:
 
     def salt(self, day: str) -> bytes | None:
         """The secret of visitor ids of a UTC day, YYYY-MM-DD."""
-        return self.salts.get(day)
+        return self.salts.get(day) or self.own_salts.get(day)
+
+    def _things(self, kind: str) -> Mapping[str, Record]:
+        match kind:
+            case "guide":
+                return self.guides
+            case "store":
+                return self.stores
+            case "campaign":
+                return self.campaigns
+            case "salt":
+                return {day: Salt(day, key) for day, key in self.salts.items()}
+            case _:
+                return {}
 
     def all_links(self) -> Iterator[Link]:
         """Every link in no order, decoded one at a time."""
@@ -108,6 +148,7 @@ class Builder:
             "campaign": base.campaigns,
             "salt": base.salts,
         }
+        self.own_salts = dict(base.own_salts)
         self._cache = base.cache
         self._links = base.links
         self._highest = base.highest_number
@@ -129,11 +170,14 @@ class Builder:
             shard = self._shard(id_)
             self._links += id_ not in shard
             shard[id_] = value
-            self._highest = max(self._highest, wire.number)
+            self.raise_highest(wire.number)
         elif isinstance(wire, NumbersV1):
-            self._highest = max(self._highest, wire.highest)
+            self.raise_highest(wire.highest)
+        elif isinstance(wire, SaltV1):
+            self._table(kind)[id_] = bytes.fromhex(wire.key)
+            self.own_salts.pop(id_, None)
         else:
-            self._table(kind)[id_] = bytes.fromhex(wire.key) if isinstance(wire, SaltV1) else to_record(wire)
+            self._table(kind)[id_] = to_record(wire)
 
     def add(self, *records: Record | Removed) -> "Builder":
         """Apply records that are not bytes yet; returns itself."""
@@ -141,18 +185,31 @@ class Builder:
             self.feed(*encode_record(record))
         return self
 
-    def build(self, offset: int = 0) -> Snapshot:
+    def load_links(self, links: Iterable[tuple[str, bytes]]) -> None:
+        """Apply codes and values of links that were checked before; `highest_number` does not follow them."""
+        for code, value in links:
+            shard = self._shard(code)
+            self._links += code not in shard
+            shard[code] = value
+
+    def raise_highest(self, number: int) -> None:
+        """No link that is made later gets this number or one below it."""
+        self._highest = max(self._highest, number)
+
+    def build(self, offset: int = 0, mark: Mark | None = None) -> Snapshot:
         """The snapshot of all that was applied; `offset` is the next one of the topic to be read."""
         self._own.clear()
         return Snapshot(
             offset,
             self._links,
             self._highest,
+            mark,
             tuple(self._shards),
             self._tables["guide"],
             self._tables["store"],
             self._tables["campaign"],
             self._tables["salt"],
+            dict(self.own_salts),
             self._cache,
         )
 

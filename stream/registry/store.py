@@ -1,0 +1,168 @@
+"""The snapshot on local disk: what an edge starts from when Kafka is down, and what saves reading the topic.
+
+Blocks of keys and values, each with its CRC: a head, links, all else, an end with the number of records. The file is
+written beside and renamed, so a reader finds the old one or the new one; what does not check out is no snapshot. It
+holds salts: only its owner may read it.
+"""
+
+import os
+import struct
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO, Final
+from zlib import crc32
+
+import orjson
+
+from schemas.registry import Record, Salt, encode_record
+from schemas.rejects import Reject
+from stream.base import log
+from stream.base.settings import Settings
+from stream.registry.snapshot import Builder, Mark, Snapshot
+
+_FORMAT: Final = 1
+"""Raise it when a record that an older version let pass might not pass today."""
+_HEAD, _LINKS, _THINGS, _END = b"H", b"L", b"T", b"E"
+_FRAME: Final = struct.Struct("<cIIII")
+"""Kind, number of records, bytes of the keys, bytes of the values, CRC of lengths, keys and values, which follow."""
+_MAX_BLOCK: Final = 1 << 30
+"""A damaged length must not become an allocation of its size."""
+_FRESH_MS: Final = 12 * 3_600_000
+_logger = log.get(__name__)
+
+
+class DamagedError(Exception):
+    """The file is no whole snapshot of this version."""
+
+
+def path_of(settings: Settings) -> Path:
+    """Where the snapshot of these settings lies."""
+    return settings.data.dir / "registry" / f"{settings.topic('registry')}.snapshot"
+
+
+def load_fresh(settings: Settings, now_ms: int) -> Snapshot | None:
+    """The snapshot of this machine, if there is a whole one.
+
+    Without its mark when it is old: brokers forget deletions (`delete.retention.ms`, 24 h by default), so whoever goes
+    on from there could miss one, and must read the topic from its beginning.
+    """
+    path = path_of(settings)
+    try:
+        snapshot, saved_ms = load(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, DamagedError) as error:
+        _logger.warning("registry snapshot not used, the topic is read instead", path=str(path), reason=str(error))
+        return None
+    return snapshot if 0 <= now_ms - saved_ms < _FRESH_MS else replace(snapshot, mark=None)
+
+
+def save(path: Path, snapshot: Snapshot, *, saved_ms: int) -> None:
+    """Write the snapshot; `saved_ms` is the time now.
+
+    Raises:
+        OSError: the disk refused; the file that was there still is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        try:
+            for kind, keys, values in _blocks(snapshot, saved_ms):
+                _write(file, kind, keys, values)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def load(path: Path) -> tuple[Snapshot, int]:
+    """The snapshot and the time it was saved, in milliseconds.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        DamagedError: there is one that is not whole.
+    """
+    with path.open("rb") as file:
+        try:
+            return _load(_read(file))
+        except (struct.error, orjson.JSONDecodeError, UnicodeDecodeError, Reject) as error:
+            raise DamagedError(f"{type(error).__name__}: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(f"the head is not as it should be: {error!r}") from error
+
+
+def _blocks(snapshot: Snapshot, saved_ms: int) -> Iterator[tuple[bytes, list[bytes], list[bytes]]]:
+    head = {
+        "format": _FORMAT,
+        "saved_ms": saved_ms,
+        "offset": snapshot.offset,
+        "mark": astuple(snapshot.mark) if snapshot.mark else None,
+        "highest": snapshot.highest_number,
+        "own_salts": {day: key.hex() for day, key in snapshot.own_salts.items()},
+    }
+    yield _HEAD, [b""], [orjson.dumps(head)]
+    for shard in snapshot.shards:
+        if shard:
+            yield _LINKS, [code.encode() for code in shard], list(shard.values())
+    records: list[Record] = [*snapshot.stores.values(), *snapshot.guides.values(), *snapshot.campaigns.values()]
+    records += [Salt(day, key) for day, key in snapshot.salts.items()]
+    pairs = [encode_record(record) for record in records]
+    yield _THINGS, [key for key, _ in pairs], [value or b"" for _, value in pairs]
+    yield _END, [b""], [orjson.dumps(snapshot.links + len(records))]
+
+
+def _write(file: Any, kind: bytes, keys: list[bytes], values: list[bytes]) -> None:
+    lengths, names, body = array("I", map(len, values)).tobytes(), b"\n".join(keys), b"".join(values)
+    crc = crc32(body, crc32(names, crc32(lengths)))
+    file.write(_FRAME.pack(kind, len(keys), len(names), len(body), crc) + lengths + names)
+    file.write(body)
+
+
+def _read(file: BinaryIO) -> Iterator[tuple[bytes, list[bytes], list[bytes]]]:
+    """Every block up to the end's; a file that stops before it is damaged."""
+    kind = b""
+    while kind != _END:
+        kind, count, names_length, body_length, crc = _FRAME.unpack(file.read(_FRAME.size))
+        if count * 4 + names_length + body_length > _MAX_BLOCK:
+            raise DamagedError("a block longer than any that is written")
+        lengths, names, body = file.read(count * 4), file.read(names_length), file.read(body_length)
+        if crc32(body, crc32(names, crc32(lengths))) != crc:
+            raise DamagedError("a block's checksum does not match")
+        yield kind, names.split(b"\n") if count else [], _cut(body, array("I", lengths))
+
+
+def _cut(body: bytes, lengths: Iterable[int]) -> list[bytes]:
+    values: list[bytes] = []
+    position = 0
+    for length in lengths:
+        values.append(body[position : position + length])
+        position += length
+    return values
+
+
+def _load(blocks: Iterator[tuple[bytes, list[bytes], list[bytes]]]) -> tuple[Snapshot, int]:
+    kind, _, values = next(blocks)
+    head = orjson.loads(values[0]) if kind == _HEAD else {}
+    if head.get("format") != _FORMAT:
+        raise DamagedError("not a snapshot of this version")
+    builder = Builder()
+    builder.own_salts = {day: bytes.fromhex(key) for day, key in head["own_salts"].items()}
+    count = 0
+    for kind, keys, values in blocks:
+        if kind == _END:
+            if count != orjson.loads(values[0]):
+                raise DamagedError("blocks are missing")
+            break
+        count += len(keys)
+        if kind == _LINKS:
+            builder.load_links(zip([key.decode("ascii") for key in keys], values, strict=True))
+        else:
+            for key, value in zip(keys, values, strict=True):
+                builder.feed(key, value)
+    builder.raise_highest(head["highest"])
+    mark = Mark(*head["mark"]) if head["mark"] else None
+    return builder.build(head["offset"], mark), head["saved_ms"]

@@ -1,0 +1,137 @@
+"""Reading the topic `registry`: committed records only, from any offset, and how far it reaches."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from schemas.topics import REGISTRY
+from stream.base.errors import UnavailableError
+from stream.base.kafka import client_options
+from stream.base.settings import Settings
+from stream.registry.snapshot import Mark
+
+_WAIT_MS: Final = 100
+"""How long the broker may hold a fetch: an upper bound for how late a commit is noticed."""
+_FETCH_BYTES: Final = 4 * 1024 * 1024
+_MAX_RECORDS: Final = 2000
+_REQUEST_S: Final = 10.0
+"""Longest wait for one answer of the broker."""
+
+
+class TopicLostError(Exception):
+    """The topic is not the one that a mark came from, or the mark's record was compacted away."""
+
+
+class TopicReader:
+    """A position in the topic; `open_topic` makes it."""
+
+    def __init__(self, consumer: Any, partition: TopicPartition) -> None:
+        self._consumer = consumer
+        self._partition = partition
+
+    async def rewind(self) -> None:
+        """Go to the beginning."""
+        with _translated():
+            async with asyncio.timeout(_REQUEST_S):
+                await self._consumer.seek_to_beginning(self._partition)
+
+    async def go_behind(self, mark: Mark) -> None:
+        """Go to the record behind the one of this mark.
+
+        Raises:
+            TopicLostError: that record is not there any more.
+            UnavailableError: the broker does not answer.
+        """
+        self._consumer.seek(self._partition, mark.offset)
+        end = await self.end()
+        records: Sequence[Any] = ()
+        while not records and await self.position() < end:
+            records = await self.read(max_records=1)
+        if not records or mark_of(records[0]) != mark:
+            raise TopicLostError(f"offset {mark.offset} holds another record than it did")
+
+    async def position(self) -> int:
+        """The next offset to be read."""
+        with _translated():
+            async with asyncio.timeout(_REQUEST_S):
+                return int(await self._consumer.position(self._partition))
+
+    async def end(self) -> int:
+        """The offset behind all that is committed now."""
+        with _translated():
+            async with asyncio.timeout(_REQUEST_S):
+                return int((await self._consumer.end_offsets([self._partition]))[self._partition])
+
+    def highest(self) -> int:
+        """The offset behind all records at the last fetch, committed or not."""
+        return self._consumer.highwater(self._partition) or 0
+
+    def transaction_open(self) -> bool:
+        """Whether, at the last fetch, somebody was in the middle of a transaction."""
+        return self.highest() > (self._consumer.last_stable_offset(self._partition) or 0)
+
+    async def read(self, max_records: int = _MAX_RECORDS) -> Sequence[Any]:
+        """The next records, or none when none came for a tenth of a second.
+
+        Raises:
+            TopicLostError: the position lies outside the topic.
+            UnavailableError: the broker refused.
+        """
+        with _translated():
+            batch = await self._consumer.getmany(self._partition, timeout_ms=_WAIT_MS, max_records=max_records)
+        records: Sequence[Any] = batch.get(self._partition, ())
+        return records
+
+
+def mark_of(record: Any) -> Mark:
+    """The mark of a record as it was read."""
+    return Mark.of(record.offset, record.timestamp, record.key, record.value)
+
+
+@asynccontextmanager
+async def open_topic(settings: Settings) -> AsyncIterator[TopicReader]:
+    """A reader at the beginning of the topic.
+
+    Raises:
+        UnavailableError: no broker answers, or the topic is not there.
+    """
+    topic = settings.topic(REGISTRY)
+    consumer = AIOKafkaConsumer(
+        **client_options(settings.kafka),
+        enable_auto_commit=False,
+        # An offset outside the topic is for us to notice, not to be moved silently.
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=_WAIT_MS,
+        max_partition_fetch_bytes=_FETCH_BYTES,
+        request_timeout_ms=int(_REQUEST_S * 1000),
+    )
+    try:
+        with _translated():
+            async with asyncio.timeout(_REQUEST_S):
+                await consumer.start()
+                topics = await consumer.topics()
+        if topic not in topics:
+            raise UnavailableError(f"topic {topic} is not there; guidestream topics makes it")
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        reader = TopicReader(consumer, partition)
+        await reader.rewind()
+        yield reader
+    finally:
+        await consumer.stop()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of the Kafka client as ours."""
+    try:
+        yield
+    except OffsetOutOfRangeError as error:
+        raise TopicLostError("the offset lies outside the topic") from error
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise UnavailableError(f"Kafka: {str(error) or type(error).__name__}") from error

@@ -1,0 +1,168 @@
+"""The one way to change the registry: read all of it, decide, write, as one transaction.
+
+Every writer uses the same transactional id, so that Kafka lets one write at a time: a new one takes the id over, reads
+the topic to its end, decides on that state and commits; one whose id was taken over meanwhile has written nothing and
+starts again. So two writers never give two links the same code or number, and an import is there whole or not at all.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from schemas.topics import REGISTRY
+from stream.base import log
+from stream.base.errors import ConflictError, UnavailableError
+from stream.base.kafka import client_options
+from stream.base.settings import Settings
+from stream.registry.replica import Replica
+from stream.registry.snapshot import Snapshot
+from stream.registry.topic import TopicReader, open_topic
+
+T = TypeVar("T")
+Encoded = Sequence[tuple[bytes, bytes | None]]
+"""Records as `encode_record` makes them."""
+Plan = Callable[[Snapshot], tuple[Encoded, T]]
+"""Decides on a state what to write, and what to tell the caller; no records when nothing is to change.
+
+It raises InputError when the change cannot be made. It may be called again with a newer state."""
+Progress = Callable[[int], None]
+"""Told how many records Kafka has taken so far; it starts again from 0 when the change does."""
+
+_ATTEMPTS: Final = 10
+_TRANSACTION_MS: Final = 900_000
+"""The highest that brokers allow by default: a million links take minutes on a slow disk."""
+_DEAD_AFTER_S: Final = 5.0
+"""A transaction that grew no more for this long belongs to a writer that died; before, it is let finish."""
+_BATCH_BYTES: Final = 512 * 1024
+_ANSWER_S: Final = 30.0
+"""Longest wait for one answer of the broker."""
+_logger = log.get(__name__)
+
+
+class Writer:
+    """Changes the registry. `base` saves reading what it holds already; one writer serves one event loop."""
+
+    def __init__(self, settings: Settings, base: Snapshot | None = None) -> None:
+        self._settings = settings
+        self._replica = Replica(base)
+        self._lock = asyncio.Lock()
+
+    async def read(self) -> Snapshot:
+        """The registry as it is now.
+
+        Raises:
+            UnavailableError: Kafka does not answer, or the topic is not there.
+        """
+        async with self._lock, open_topic(self._settings) as reader:
+            await self._replica.attach(reader)
+            return await self._replica.catch_up(reader)
+
+    async def change(self, plan: Plan[T], progress: Progress = lambda _: None) -> T:
+        """Carry out a plan, all of it or nothing; returns what the plan wants to tell.
+
+        Raises:
+            InputError: the plan's own; nothing was written.
+            ConflictError: other writers were faster every time; nothing was written.
+            UnavailableError: Kafka does not answer, or the topic is not there. Whether the change was made is then
+                unknown; making it again is harmless, except that links without given codes may get second ones.
+        """
+        async with self._lock, open_topic(self._settings) as reader:
+            await self._replica.attach(reader)
+            tried: tuple[Encoded, T] | None = None  # sent and maybe committed
+            failures: list[Exception] = []
+            while len(failures) < _ATTEMPTS:
+                state = await self._replica.catch_up(reader)
+                decided = _decide(plan, state, tried)
+                if not decided[0]:
+                    return decided[1]
+                await self._let_finish(reader)
+                try:
+                    async with self._only_writer() as producer:
+                        newer = await self._replica.catch_up(reader)
+                        if newer.offset != state.offset:
+                            decided = _decide(plan, newer, tried)
+                        await self._write(producer, decided[0], progress)
+                        tried = decided
+                        await self._commit(producer)
+                except (KafkaError, TimeoutError, OSError) as error:
+                    failures.append(error)
+                    _logger.info("registry change starts again", reason=repr(error))
+                    # Two writers that fence each other in step would do so for ever.
+                    await asyncio.sleep(random.uniform(0, 0.3 * len(failures)))  # noqa: S311 - no secret
+                else:
+                    return decided[1]
+        if isinstance(failures[-1], ProducerFenced):
+            raise ConflictError("others change the registry all the time; try again later")
+        raise UnavailableError(f"Kafka: {failures[-1]!r}")
+
+    @asynccontextmanager
+    async def _only_writer(self) -> AsyncIterator[Any]:
+        """A producer that has taken over the transactional id: nobody who had it before can commit any more."""
+        producer = AIOKafkaProducer(
+            **client_options(self._settings.kafka),
+            transactional_id=f"{self._settings.kafka.topic_prefix}registry-writer",
+            transaction_timeout_ms=_TRANSACTION_MS,
+            max_batch_size=_BATCH_BYTES,
+            request_timeout_ms=int(_ANSWER_S * 1000),
+        )
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await producer.start()
+            yield producer
+        finally:
+            _forget(producer)
+            await producer.stop()
+
+    async def _write(self, producer: Any, records: Encoded, progress: Progress) -> None:
+        """Put the records into a transaction; an error leaves it open, and the next writer's take-over aborts it."""
+        await producer.begin_transaction()
+        batch = producer.create_batch()
+        taken = 0
+        for taken, (key, value) in enumerate(records):
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                await self._send(producer, batch)
+                progress(taken)
+                batch = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None)
+        if records:
+            await self._send(producer, batch)
+        progress(len(records))
+
+    async def _send(self, producer: Any, batch: Any) -> None:
+        async with asyncio.timeout(_ANSWER_S):
+            await (await producer.send_batch(batch, self._settings.topic(REGISTRY), partition=0))
+
+    async def _commit(self, producer: Any) -> None:
+        async with asyncio.timeout(_ANSWER_S):
+            await producer.commit_transaction()
+
+    async def _let_finish(self, reader: TopicReader) -> None:
+        """Wait while somebody else's transaction grows: taking over now would make a long import start again."""
+        grown, since = -1, monotonic()
+        await self._replica.pull(reader)
+        while reader.transaction_open() and monotonic() - since < _DEAD_AFTER_S:
+            if reader.highest() != grown:
+                grown, since = reader.highest(), monotonic()
+            await self._replica.pull(reader)
+
+
+def _forget(producer: Any) -> None:
+    """See the errors that the client keeps for itself in an attempt that failed; asyncio else logs them as unseen."""
+    queues = producer._message_accumulator._batches.values()  # noqa: SLF001 - none of this has a public name
+    waiters = [batch._drain_waiter for queue in queues for batch in queue]  # noqa: SLF001
+    for waiter in (*waiters, producer._txn_manager.wait_for_transaction_end()):  # noqa: SLF001
+        if waiter is not None and waiter.done():
+            waiter.exception()
+
+
+def _decide(plan: Plan[T], state: Snapshot, tried: tuple[Encoded, T] | None) -> tuple[Encoded, T]:
+    """What to write now. An attempt whose end is unknown has been made if anything that it wrote is there."""
+    if tried and any(value is not None and state.holds(key, value) for key, value in tried[0]):
+        return (), tried[1]
+    return plan(state)
