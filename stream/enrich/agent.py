@@ -15,6 +15,7 @@ from ua_parser.regex import Resolver
 from schemas.enrichment import Agent, Device
 from stream.base.platforms import platform_of
 from stream.enrich.bots import automation_of
+from stream.enrich.patterns import Patterns
 
 # The first pattern found wins. Their syntax is that of ua-parser's engine: no look-around.
 _APPS: Final[tuple[tuple[str, str], ...]] = (
@@ -26,7 +27,7 @@ _APPS: Final[tuple[tuple[str, str], ...]] = (
     ("Tmall", r"AliApp\(TM"),
     ("JD", r"jdapp;|jdltapp;|jdpingou;"),
     ("WeChat", r"MicroMessenger|WindowsWechat"),
-    ("Xiaohongshu", r"XHSDiscover|(?i:xiaohongshu)"),
+    ("Xiaohongshu", r"XHS(?:Discover|WebView)|(?i:xiaohongshu)"),
     ("Douyin", r"(?i:aweme|douyin)"),
     ("TikTok", r"musical_ly|TikTok"),
     ("Toutiao", r"NewsArticle"),
@@ -98,15 +99,14 @@ _SYSTEMS: Final[dict[str, str]] = {
 # HarmonyOS up to 4 calls itself Android as well; from 5 on only OpenHarmony.
 _HARMONY: Final = re.compile(r"HarmonyOS|OpenHarmony")
 # The first found wins. Android without "Mobile" is a tablet: Google's rule since Android 3, followed by its makers.
-_DEVICE_WORDS: Final[tuple[tuple[Device, str], ...]] = (
-    ("tv", r"smart-?tv|android ?tv|googletv|apple ?tv|hbbtv|web0s|bravia|mi(?:tv|box)|\btv\b|crkey|philipstv"),
-    ("tablet", r"ipad|tablet|kindle|playbook|matepad|\bpad\b"),
-    ("phone", r"iphone|ipod|windows phone|mobile"),
-    ("tablet", r"android"),
-    ("phone", r"\(phone;|harmonyos|ucweb|nokia|opera mini"),
-    ("desktop", r"windows nt|macintosh|x11|cros|\(pc;"),
+_DEVICES: Final[tuple[tuple[Device, str], ...]] = (
+    ("tv", r"(?i:smart-?tv|android ?tv|googletv|apple ?tv|hbbtv|web0s|bravia|mitv|mibox|\btv\b|crkey|philipstv)"),
+    ("tablet", r"(?i:ipad|tablet|kindle|playbook|matepad|\bpad\b)"),
+    ("phone", r"(?i:iphone|ipod|windows phone|mobile)"),
+    ("tablet", r"(?i:android)"),
+    ("phone", r"(?i:\(phone;|harmonyos|ucweb|nokia|opera mini)"),
+    ("desktop", r"(?i:windows nt|macintosh|x11|cros|\(pc;)"),
 )
-_DEVICES: Final = tuple((device, re.compile(words, re.IGNORECASE)) for device, words in _DEVICE_WORDS)
 
 
 @cache
@@ -115,6 +115,11 @@ def _resolver() -> Resolver:
     browsers, systems, _ = load_lazy_builtins()
     apps = [UserAgentMatcher(f"({pattern})", name) for name, pattern in _APPS]
     return Resolver(([*apps, *browsers], systems, []))
+
+
+@cache
+def _devices() -> Patterns[Device]:
+    return Patterns(_DEVICES)
 
 
 _APP_NAMES: Final = {name: name for name, _ in _APPS}
@@ -141,7 +146,4 @@ def _system_of(user_agent: str, family: str) -> str:
 def _device_of(user_agent: str) -> Device:
     if automation_of(user_agent):
         return "bot"
-    for device, pattern in _DEVICES:
-        if pattern.search(user_agent):
-            return device
-    return "other"
+    return _devices().first(user_agent) or "other"

@@ -85,7 +85,8 @@ def _name(value: Any) -> str:
 
 
 def _open_ip2region(path: Path) -> CityOf:
-    ip2region.util.verify_from_file(str(path))
+    with path.open("rb") as handle:
+        ip2region.util.verify(handle)
     content = path.read_bytes()
     version = ip2region.util.version_from_header(ip2region.util.Header(content[: ip2region.util.HeaderInfoLength]))
     if version is None:

@@ -6,7 +6,7 @@ from typing import Final
 from schemas.enrichment import UNKNOWN_REFERRER, Referrer, ReferrerClass
 
 _URL: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]{0,30})://(?:[^/?#@]*@)?(?P<host>[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d*)?(?:[/?#]|$)",
+    r"(?P<scheme>[a-z][a-z0-9+.-]{0,30})://(?:[^/?#@\\]*@)?(?P<host>[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d*)?(?:[/?#]|$)",
     re.IGNORECASE,
 )
 _DIRECT: Final = Referrer("", "direct")
