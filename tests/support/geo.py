@@ -65,8 +65,8 @@ def _field(value: Any) -> bytes:
         return _control(2, len(raw)) + raw
     if isinstance(value, tuple):
         kind, number = value
-        raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        return _control(kind, len(raw)) + raw
+        encoded: bytes = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        return _control(kind, len(encoded)) + encoded
     if isinstance(value, dict):
         return _control(7, len(value)) + b"".join(_field(key) + _field(item) for key, item in value.items())
     return _control(11, len(value)) + b"".join(_field(item) for item in value)
