@@ -38,11 +38,10 @@ def client_address(peer: str, forwarded: Sequence[str], trusted_proxies: int) ->
 
 def parse(text: str) -> Address:
     """An address with or without a port, in one canonical form; UNKNOWN when it is none."""
-    text = text.strip()
-    if text.startswith("["):
-        return _ipv6(text[1:].partition("]")[0])
-    host, colon, port = text.partition(":")
-    return _ipv6(text) if colon and ":" in port else _ipv4(host)
+    host, _, port = text.strip().partition(":")
+    if ":" not in port:
+        return _ipv4(host)
+    return _ipv6(text.strip().removeprefix("[").partition("]")[0])
 
 
 def _ipv4(text: str) -> Address:

@@ -1,0 +1,73 @@
+"""Reads the facts of a request off the server's objects."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from schemas.clicks import MAX_LANGUAGE, MAX_REFERRER, MAX_USER_AGENT, VisitorKind
+from stream.base.settings import Settings
+from stream.edge.addresses import Address, client_address
+from stream.edge.decide import Facts
+from stream.edge.fetches import Agent, agent_of, fetch_of
+from stream.edge.text import clean
+from stream.edge.visitors import ID_BYTES, DayHash, VisitorCookie, cookie_id
+from stream.registry.salts import utc_day
+from stream.registry.snapshot import Snapshot
+
+_DAY_MS: Final = 86_400_000
+_POOL_BYTES: Final = 256 * ID_BYTES
+"""Random bytes fetched at once: a system call for each new visitor would be a twentieth of the whole answer."""
+
+
+class Reader:
+    """Reads requests of one edge process."""
+
+    def __init__(self, settings: Settings, random: Callable[[int], bytes]) -> None:
+        self._trusted_proxies = settings.edge.trusted_proxies
+        secure = settings.edge.public_url.startswith("https:")
+        name = settings.edge.visitor_cookie
+        self._cookie = VisitorCookie(name, secure=secure) if name else None
+        self._random = random
+        self._pool, self._used = b"", 0
+        self._salted_day = -1
+        self._salted_by: Snapshot | None = None
+        self._own_salt = random(32)
+        self._day_hash = DayHash(self._own_salt)
+
+    def read(self, scope: Any, method: str, snapshot: Snapshot, now_ms: int) -> tuple[Facts, str]:
+        """The facts of a request, and the value of Set-Cookie for a new visitor, or an empty string."""
+        headers = scope.headers
+        header = headers.get
+        agent = agent_of(header("user-agent", "")[:MAX_USER_AGENT])
+        language = clean(header("accept-language", ""), MAX_LANGUAGE)
+        referrer = header("referer", "")
+        if referrer:
+            referrer = clean(referrer.partition("#")[0].partition("?")[0], MAX_REFERRER)
+        purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
+        fetch = fetch_of(method, agent, purpose)
+        trusted = self._trusted_proxies
+        address = client_address(scope.client, headers.get_all("x-forwarded-for") if trusted else (), trusted)
+        visitor, set_cookie = "", ""
+        kind: VisitorKind = "cookie"
+        if self._cookie is not None:
+            visitor = self._cookie.read(header("cookie", ""))
+            if not visitor and fetch == "navigate":
+                visitor = self._new_visitor()
+                set_cookie = self._cookie.write(visitor)
+        if not visitor:
+            visitor, kind = self._hash(address, agent, language, snapshot, now_ms), "hash"
+        facts = Facts(fetch, scope.query_string, address.prefix, agent.text, language, referrer, visitor, kind)
+        return facts, set_cookie
+
+    def _new_visitor(self) -> str:
+        if self._used == len(self._pool):
+            self._pool, self._used = self._random(_POOL_BYTES), 0
+        start, self._used = self._used, self._used + ID_BYTES
+        return cookie_id(self._pool[start : self._used])
+
+    def _hash(self, address: Address, agent: Agent, language: str, snapshot: Snapshot, now_ms: int) -> str:
+        day = now_ms // _DAY_MS
+        if day != self._salted_day or snapshot is not self._salted_by:
+            # The follower has a salt for each day from its start on; before that there is no link to be tapped either.
+            self._day_hash = DayHash(snapshot.salt(utc_day(now_ms)) or self._own_salt)
+            self._salted_day, self._salted_by = day, snapshot
+        return self._day_hash.visitor(address.ip, agent.text, language)
