@@ -47,19 +47,19 @@ _STATUS: Final[dict[Kind, int]] = {
 _TEXTS: Final[dict[Kind, tuple[str, str, str, str]]] = {  # Chinese title and text, English title and text
     "expired": (
         "链接已过期",
-        "请联系发给您链接的导购,获取新的链接。",
+        "请联系发给您链接的导购，获取新的链接。",
         "This link has expired",
         "Please ask the person who sent it for a new one.",
     ),
     "disabled": (
         "链接已停用",
-        "请联系发给您链接的导购,获取新的链接。",
+        "请联系发给您链接的导购，获取新的链接。",
         "This link is no longer in use",
         "Please ask the person who sent it for a new one.",
     ),
     "not_yet": (
         "还没有开始",
-        "这个链接尚未开放,请稍后再来。",
+        "这个链接尚未开放，请稍后再来。",
         "Not open yet",
         "This link is not open yet. Please come back later.",
     ),
@@ -83,7 +83,7 @@ _TEXTS: Final[dict[Kind, tuple[str, str, str, str]]] = {  # Chinese title and te
     ),
     "unknown": (
         "链接不存在",
-        "请检查链接是否完整,或联系发给您链接的导购。",
+        "请检查链接是否完整，或联系发给您链接的导购。",
         "No such link",
         "Please check that the link is complete, or ask the person who sent it.",
     ),
@@ -137,12 +137,12 @@ def page(
     if kind == "wrong_platform":
         zh_how, en_how = _ways(allowed)
         if _BROWSERS & set(allowed) and platform in _NAMES and platform not in _BROWSERS:
-            zh_how = "请点击右上角 “···”,选择“在浏览器打开”。" + zh_how
+            zh_how = "请点击右上角 “···”，选择“在浏览器打开”。" + zh_how
             en_how = "Tap “···” in the upper right corner and choose “Open in browser”. " + en_how
             corner = '<div class="more" aria-hidden="true">⤴</div>'
         copy = f'<p class="url">{escape(short_url)}</p>'
     if kind == "out_of_hours" and hours is not None:
-        zh_how, en_how = f"开放时间:{_clock(hours)}", f"Open {_clock(hours)}"
+        zh_how, en_how = f"开放时间：{_clock(hours)}", f"Open {_clock(hours)}"
     body = (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
@@ -157,7 +157,7 @@ def _ways(allowed: tuple[str, ...]) -> tuple[str, str]:
     names = [_NAMES[name] for name in allowed if name in _NAMES]
     if not names:
         return "", ""
-    return f"可以打开的方式:{'、'.join(zh for zh, _ in names)}。", f"It opens in {', '.join(en for _, en in names)}."
+    return f"可以打开的方式：{'、'.join(zh for zh, _ in names)}。", f"It opens in {', '.join(en for _, en in names)}."
 
 
 def _how(text: str) -> str:
