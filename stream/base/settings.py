@@ -182,7 +182,11 @@ class Worker(Section):
     fetch_wait_ms: Milliseconds = Field(
         20, ge=1, le=5_000, description="how long an empty partition may hold up a fetch"
     )
+    batch_ms: Milliseconds = Field(
+        250, description="rows of one partition are inserted this often at most: a part each time"
+    )
     flush_ms: Milliseconds = Field(500, ge=10, description="window rows and offsets are written this often")
+    late_ms: Milliseconds = Field(2_000, ge=10, description="windows of late events are recounted this often")
     grace_ms: Milliseconds = Field(
         30_000, description="an event later than this after its window's end takes the late road"
     )
@@ -194,6 +198,10 @@ class Worker(Section):
     )
     reject_limit_events: int = Field(10_000, ge=1, description="the share is taken over at least this many events")
     top_links: int = Field(100, ge=1, le=10_000, description="links with gauges of their own; the rest is one number")
+    audit_seconds: int = Field(300, ge=1, description="windows of the last hours are recounted and compared this often")
+    drain_ms: Milliseconds = Field(
+        15_000, description="how long SIGTERM waits for batches under way to be written and committed"
+    )
 
 
 class Api(Section):
@@ -217,6 +225,17 @@ class Warehouse(Section):
     port: Port = Field(8123, description="ClickHouse HTTP interface; 0 picks a free one")
     memory_mib: int = Field(2048, ge=256, description="max_server_memory_usage of the engine")
     threads: int = Field(16, ge=1, le=256, description="requests served at once")
+
+
+class Prometheus(Section):
+    """The Prometheus that `guidestream up` starts."""
+
+    program: str = Field(
+        "prometheus", description="its name, found on PATH, or its path; empty: `up` starts no Prometheus"
+    )
+    port: Port = Field(9090, description="on 127.0.0.1; 0 picks a free one")
+    scrape_seconds: int = Field(5, ge=1, description="processes are asked for their metrics this often")
+    retention_days: int = Field(15, ge=1, description="older samples are dropped")
 
 
 class Geo(Section):
@@ -243,6 +262,7 @@ class Settings(Section):
     api: Api = Field(default_factory=Api)
     broker: Broker = Field(default_factory=Broker)
     warehouse: Warehouse = Field(default_factory=Warehouse)
+    prometheus: Prometheus = Field(default_factory=Prometheus)
     geo: Geo = Field(default_factory=Geo)
 
     def topic(self, name: str) -> str:

@@ -143,8 +143,11 @@ class Supervisor:
         """Make `stop` kill at once what still runs."""
         self._hurry.set()
 
-    async def run(self) -> None:
+    async def run(self, *, when_ready: Callable[[], None] | None = None) -> None:
         """Start, keep running until SIGTERM, SIGINT or SIGHUP, stop. A second signal kills what still runs.
+
+        Args:
+            when_ready: called once, when all processes are ready.
 
         Raises:
             GaveUpError: a process could not be started; the others were stopped.
@@ -160,7 +163,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, on_signal)
         until_asked = asyncio.create_task(asked.wait())
-        work = asyncio.create_task(self._start_and_wait())
+        work = asyncio.create_task(self._start_and_wait(when_ready))
         try:
             await asyncio.wait({until_asked, work}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -172,10 +175,12 @@ class Supervisor:
             await self.stop()
             _log.info("stopped")
 
-    async def _start_and_wait(self) -> None:
+    async def _start_and_wait(self, when_ready: Callable[[], None] | None) -> None:
         began = monotonic()
         await self.start()
         _log.info("all ready", processes=len(self._children), seconds=round(monotonic() - began, 1))
+        if when_ready is not None:
+            when_ready()
         await self.wait()
 
     async def _until_all_ready(self) -> None:
