@@ -114,7 +114,7 @@ class Pump:
             await asyncio.wait([flight.ack for flight in self._flights], timeout=grace_seconds)
         while self._flights and _succeeded(self._flights[0].ack):
             self._landed()
-        self._begun = max(self._acked, self._reader.position)
+        self._begun = max(self._acked, self._reader.position, self._marked)
         self._save(force=True)
         self._reader.close()
         self._bell.close()
@@ -132,8 +132,9 @@ class Pump:
                 sent = await self._publisher.send(chunk.records, retransmitted=marked)
         except TimeoutError as error:
             raise UnavailableError(f"Kafka took nothing for {self._send_seconds:g} s") from error
-        deadline = time.monotonic() + self._send_seconds
-        self._flights.append(_Flight(chunk.end, len(chunk.records), asyncio.ensure_future(sent), deadline))
+        ack = asyncio.ensure_future(sent)
+        ack.add_done_callback(_succeeded)  # looks at the exception of one that nobody waits for any more
+        self._flights.append(_Flight(chunk.end, len(chunk.records), ack, time.monotonic() + self._send_seconds))
         self.counts.retransmitted += len(chunk.records) if marked else 0
 
     def _settle(self) -> None:

@@ -22,12 +22,13 @@ _LIVE_DAMAGE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records between two places; `damaged` bytes between them are covered by no valid record."""
+    """Records of one segment, from `start` to `end`."""
 
     records: list[frame.Record]
     start: Position
     end: Position
     damaged: int = 0
+    """Bytes that no valid record covers, since the read before."""
 
 
 class Reader:
@@ -54,7 +55,7 @@ class Reader:
             InvariantError: a segment was written by a newer version.
             OSError: the disk cannot be read.
         """
-        start, damaged = self._position, 0
+        damaged = 0
         while self._enter():
             here = self._position
             data, final = self._window()
@@ -70,12 +71,10 @@ class Reader:
             self._position = Position(here.segment, here.offset + found.used)
             damaged += found.damaged
             if found.records:
-                break
+                return Chunk(found.records, here, self._position, damaged)
             if not (final and found.used == len(data) and self._leave()):
                 break
-        else:
-            return Chunk([], start, self._position, damaged)
-        return Chunk(found.records, start, self._position, damaged)
+        return Chunk([], self._position, self._position, damaged)
 
     def close(self) -> None:
         """Release the open segment."""
