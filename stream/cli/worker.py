@@ -1,0 +1,17 @@
+"""`guidestream worker`: the stream worker."""
+
+import typer
+
+worker = typer.Typer()
+apps = {"worker": worker}
+
+
+@worker.callback(invoke_without_command=True)
+def run() -> None:
+    """Run a stream worker until SIGTERM or Ctrl-C; several share the partitions between them."""
+    from stream.base import log, settings  # noqa: PLC0415 - loads only when called for
+    from stream.worker.process import serve  # noqa: PLC0415
+
+    current = settings.load()
+    log.configure(process="worker", level=current.log.level)
+    serve(current)

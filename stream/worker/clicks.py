@@ -1,0 +1,59 @@
+"""The lane of the topic `clicks`: windows are recovered from raw rows and go on from there."""
+
+from typing import Any
+
+from faust.types import TP
+
+from schemas.topics import CLICKS
+from stream.aggregate.partition import NEVER, Partition, Recovered
+from stream.base.clock import Clock
+from stream.base.settings import Settings
+from stream.worker.fates import Fates
+from stream.worker.lane import Lane
+from stream.worker.path import ClickPath
+from stream.worker.recovery import find_position, recover_windows
+from stream.worker.sink import Sink
+from stream.worker.transport import Consumer
+
+_DAY_MS = 86_400_000
+
+
+class ClickLane(Lane):
+    """One partition of `clicks`."""
+
+    def __init__(
+        self,
+        tp: TP,
+        epoch: int,
+        consumer: Consumer,
+        *,
+        settings: Settings,
+        path: ClickPath,
+        sink: Sink,
+        clock: Clock,
+    ) -> None:
+        super().__init__(tp, epoch, consumer, settings.worker.batch_ms / 1000)
+        self.windows = Partition(settings.worker.grace_ms, Recovered())
+        self._settings = settings
+        self._path = path
+        self._sink = sink
+        self._clock = clock
+        self._fates = Fates(CLICKS, tp.partition)
+
+    async def recover(self) -> int:
+        """Windows as raw rows say they are."""
+        position = await find_position("clicks", self.tp, self._sink, self.consumer)
+        grace_ms = self._settings.worker.grace_ms
+        self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
+        return position.start
+
+    @property
+    def oldest_ms(self) -> int:
+        """Windows that start before may have lost raw rows to their time to live, so they are never counted again."""
+        days = self._settings.clickhouse.raw_ttl_days
+        # A day less: rows may vanish any time after their time to live, and by the server's clock.
+        return self._clock() - (days - 1) * _DAY_MS if days else NEVER
+
+    async def take(self, records: list[Any]) -> None:
+        """The whole path."""
+        await self._path.take(records, self.tp.partition, self.windows, self._fates)

@@ -1,0 +1,65 @@
+"""The parts of a worker, put together in one place."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP
+
+from schemas.topics import CLICKS
+from stream.base.clock import Clock
+from stream.base.settings import Settings
+from stream.enrich.clicks import ClickEnricher
+from stream.sink.clickhouse import ClickHouse
+from stream.sink.rows import ClickEncoder
+from stream.worker.clicks import ClickLane
+from stream.worker.dead_letters import DeadLetters, Headers
+from stream.worker.fates import RejectLimit
+from stream.worker.lane import Lane
+from stream.worker.lease import Lease
+from stream.worker.path import ClickPath
+from stream.worker.pipeline import Fail, Pipeline
+from stream.worker.sink import Sink
+from stream.worker.transport import Consumer
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the app is wired to."""
+
+    pipeline: Pipeline
+    publisher: "Publisher"
+
+
+class Publisher:
+    """Hands dead letters to the app's producer, which is there once the app is made."""
+
+    def __init__(self) -> None:
+        self.producer: Any = None
+        self.topic = ""
+
+    async def __call__(self, key: bytes | None, value: bytes | None, headers: Headers) -> Any:
+        """Send one record; the result is a future of its acknowledgement."""
+        return await self.producer().send(self.topic, key, value, None, None, headers)
+
+
+def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: Clock, fail: Fail) -> Parts:
+    """A pipeline with all its lanes' kinds; nothing of it runs yet."""
+    worker = settings.worker
+    sink = Sink(clickhouse, lease)
+    publisher = Publisher()
+    dead_letters = DeadLetters(sink, publisher)
+    click_path = ClickPath(
+        future_ms=worker.future_ms,
+        enricher=ClickEnricher.open(settings.geo.city_file),
+        encoder=ClickEncoder(),
+        sink=sink,
+        dead_letters=dead_letters,
+        reject_limit=RejectLimit(worker.reject_limit, worker.reject_limit_events),
+        clock=clock,
+    )
+
+    def make_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
+        assert tp.topic == settings.topic(CLICKS)
+        return ClickLane(tp, epoch, consumer, settings=settings, path=click_path, sink=sink, clock=clock)
+
+    return Parts(Pipeline(make_lane, sink, clock, fail), publisher)
