@@ -1,0 +1,94 @@
+"""What the demo shows while it runs: a table on a terminal, a line now and then elsewhere."""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from stream.embedded.demo.probe import FreshnessProbe
+from stream.embedded.demo.taps import Ledger
+from stream.sink.clickhouse import ClickHouse
+
+_LINE_EVERY_S = 5.0
+_GUIDES = """
+SELECT guide_id, sum(clicks) AS clicks, sum(human_clicks) AS human FROM link_windows FINAL
+WHERE window_start >= now('UTC') - INTERVAL 5 MINUTE AND guide_id != ''
+GROUP BY guide_id ORDER BY human DESC, guide_id LIMIT 8
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One moment of the pipeline, as far as it is shown."""
+
+    rows: int
+    window_clicks: int
+    guides: list[tuple[str, int, int]]
+
+
+async def look(clickhouse: ClickHouse) -> Shown:
+    """Ask ClickHouse for what is shown; costs a few milliseconds."""
+    rows = await clickhouse.query("SELECT count() FROM clicks")
+    windows = await clickhouse.query("SELECT sum(clicks) FROM link_windows FINAL")
+    guides = await clickhouse.query(_GUIDES)
+    return Shown(int(rows[0][0]), int(windows[0][0]), [(str(g), int(c), int(h)) for g, c, h in guides])
+
+
+class View:
+    """Use as a context manager around the run."""
+
+    def __init__(self, console: Console, names: dict[str, str]) -> None:
+        self._console, self._names = console, names
+        self._live = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
+        self._started = self._said = time.monotonic()
+        self._last = (self._started, 0)
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, ledger: Ledger, probe: FreshnessProbe, shown: Shown) -> None:
+        """Bring what is shown up to date."""
+        now = time.monotonic()
+        rate = (ledger.answered - self._last[1]) / max(now - self._last[0], 0.001)
+        self._last = now, ledger.answered
+        if self._live:
+            self._live.update(self._table(ledger, probe, shown, rate))
+        elif now - self._said >= _LINE_EVERY_S:
+            self._said = now
+            self._console.print(
+                f"{now - self._started:5.0f} s  {rate:6.0f} taps/s  answered {ledger.answered}  rows {shown.rows}  "
+                f"in windows {shown.window_clicks}  tap to row p50 {_ms(probe.quantile_ms(0.5))}",
+                highlight=False,
+            )
+
+    def _table(self, ledger: Ledger, probe: FreshnessProbe, shown: Shown, rate: float) -> Group:
+        flow = Table(title="guidestream demo · 演示", title_justify="left", expand=False)
+        for name in ("", "now 当前", "total 合计"):
+            flow.add_column(name, justify="left" if not name else "right")
+        flow.add_row("taps answered 点击", f"{rate:.0f}/s", f"{ledger.answered}")
+        flow.add_row("rows in ClickHouse 明细", "", f"{shown.rows}")
+        flow.add_row("clicks in windows 窗口合计", "", f"{shown.window_clicks}")
+        flow.add_row("redirect p50 / p99 跳转", f"{_ms(ledger.quantile_ms(0.5))} / {_ms(ledger.quantile_ms(0.99))}", "")
+        flow.add_row(
+            "tap to row p50 / p99 新鲜度", f"{_ms(probe.quantile_ms(0.5))} / {_ms(probe.quantile_ms(0.99))}", ""
+        )
+        guides = Table(title="guides, last 5 minutes · 导购（近 5 分钟）", title_justify="left", expand=False)
+        guides.add_column("guide 导购")
+        guides.add_column("clicks 点击", justify="right")
+        guides.add_column("human 真人", justify="right")
+        for guide, clicks, human in shown.guides:
+            guides.add_row(f"{guide} {self._names.get(guide, '')}", str(clicks), str(human))
+        return Group(flow, guides)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
