@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS {database}.clicks {on_cluster}
     INDEX click_ids click_id TYPE bloom_filter(0.001) GRANULARITY 1,
     -- Views ask by the brand's day, over all Kafka partitions.
     INDEX event_times event_time TYPE minmax GRANULARITY 1,
+    -- An assignment asks which windows the last offsets touched, an audit which offsets are there.
+    INDEX offsets kafka_offset TYPE minmax GRANULARITY 1,
     PROJECTION reach (SELECT kafka_partition, max(kafka_offset), max(append_time) GROUP BY kafka_partition)
 )
 ENGINE = {engine:ReplacingMergeTree()}

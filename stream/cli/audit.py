@@ -1,0 +1,52 @@
+"""`guidestream audit`: recount windows from raw rows and from Kafka, name what differs."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+import typer
+
+from stream.base import clock, settings
+
+app = typer.Typer()
+apps = {"audit": app}
+
+_TIMEOUT_MS = 600_000
+"""A recount of everything may take minutes."""
+
+
+@app.command()
+def run(
+    hours: Annotated[int, typer.Option(min=1, help="look at the last hours only")] = 24,
+    full: Annotated[bool, typer.Option("--full", help="look at everything that is kept")] = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Compare windows with raw rows, and raw rows with Kafka; exit 1 if anything differs."""
+    report = asyncio.run(_audit(None if full else hours))
+    if as_json:
+        typer.echo(orjson.dumps({"difference": report.difference, **asdict(report)}).decode())
+    else:
+        typer.echo("\n".join(report.lines()))
+    raise typer.Exit(1 if report.difference else 0)
+
+
+async def _audit(hours: int | None):  # noqa: ANN202 - its type is loaded only when called for
+    from stream.sink.audit import audit  # noqa: PLC0415 - the command line loads only what it runs
+    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415
+    from stream.sink.kafka_log import open_log  # noqa: PLC0415
+
+    current = settings.load()
+    timeout_ms = max(current.clickhouse.timeout_ms, _TIMEOUT_MS)
+    clickhouse = await ClickHouse.connect(current, timeout_ms=timeout_ms)
+    try:
+        async with open_log(current) as kafka:
+            return await audit(
+                clickhouse,
+                kafka,
+                now_ms=clock.wall_clock(),
+                hours=hours,
+                raw_ttl_days=current.clickhouse.raw_ttl_days,
+            )
+    finally:
+        await clickhouse.close()
