@@ -33,6 +33,7 @@ class Data(Section):
             Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "guidestream"
         ),
         description="spools, registry snapshot, embedded broker and warehouse live below it",
+        examples=["~/.local/state/guidestream"],  # what the reference shows: the default is another for each user
     )
 
 

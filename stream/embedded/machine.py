@@ -32,7 +32,9 @@ def processes(settings: Settings, *, prometheus_program: Path | None = None) -> 
     if uses_warehouse(settings):
         found.append(guidestream(settings, "warehouse", stop_s=30))
         clickhouse = ("warehouse",)
+    # As edge and worker name their run files, of which a machine may have several.
     edge = f"edge-{settings.edge.number}" if settings.edge.number else "edge"
+    worker = f"worker-{settings.worker.instance}" if settings.worker.instance else "worker"
     found += [
         guidestream(settings, "topics", "--apply", after=kafka, once=True),
         guidestream(settings, "migrate", after=clickhouse, once=True),
@@ -41,7 +43,7 @@ def processes(settings: Settings, *, prometheus_program: Path | None = None) -> 
         guidestream(settings, "worker", after=("topics", "migrate"), stop_s=settings.worker.drain_ms / 1000 + _SLACK_S),
     ]
     if prometheus_program is not None:
-        found.append(_prometheus(settings, prometheus_program, after=(edge, "worker")))
+        found.append(_prometheus(settings, prometheus_program, after=(edge, worker)))
     return tuple(found)
 
 

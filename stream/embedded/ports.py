@@ -4,6 +4,7 @@ import socket
 from contextlib import ExitStack
 from typing import Any, Final
 
+from stream.base import runfile
 from stream.base.settings import Settings
 
 _PORTS: Final = (
@@ -38,6 +39,20 @@ def with_free_ports(settings: Settings) -> Settings:
     if found.edge.public_url == _default("edge", "public_url"):
         addresses["edge"] = {"public_url": f"http://127.0.0.1:{found.edge.port}"}
     return _updated(found, addresses)
+
+
+def located(settings: Settings) -> Settings:
+    """The settings with the addresses at which this machine's own broker and warehouse really run, by their run files.
+
+    For commands beside a deployment that picked its ports itself.
+    """
+    addresses: dict[str, dict[str, Any]] = {}
+    broker, warehouse = runfile.read(settings, "broker"), runfile.read(settings, "warehouse")
+    if broker is not None and uses_broker(settings):
+        addresses["kafka"] = {"bootstrap": f"{broker.host}:{broker.port}"}
+    if warehouse is not None and uses_warehouse(settings):
+        addresses["clickhouse"] = {"url": f"http://{warehouse.host}:{warehouse.port}"}
+    return _updated(settings, addresses)
 
 
 def uses_broker(settings: Settings) -> bool:

@@ -102,8 +102,9 @@ def test_children_get_these_settings_and_none_of_the_surroundings(monkeypatch: p
     assert not any(name.startswith("GUIDESTREAM_") for name in edge.environ)
 
 
-def test_an_edge_with_a_number_is_known_by_it() -> None:
-    assert "edge-3" in [process.name for process in processes(load({"GUIDESTREAM_EDGE_NUMBER": "3"}))]
+def test_an_edge_with_a_number_and_a_worker_with_an_instance_are_known_by_them() -> None:
+    found = processes(load({"GUIDESTREAM_EDGE_NUMBER": "3", "GUIDESTREAM_WORKER_INSTANCE": "b"}))
+    assert {"edge-3", "worker-b"} < {process.name for process in found}
 
 
 def test_prometheus_is_wanted_only_where_it_is_found(tmp_path: Path) -> None:

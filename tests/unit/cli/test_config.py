@@ -1,0 +1,37 @@
+"""`guidestream config`."""
+
+import orjson
+from typer.testing import CliRunner
+
+from stream.cli.config import apps
+
+ENVIRON = {"GUIDESTREAM_EDGE_PORT": "18080", "GUIDESTREAM_CLICKHOUSE_PASSWORD": "very-secret"}
+
+
+def _run(*arguments: str) -> str:
+    result = CliRunner().invoke(apps["config"], arguments, env=ENVIRON)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_what_the_environment_set_is_marked() -> None:
+    lines = _run().splitlines()
+    assert "* GUIDESTREAM_EDGE_PORT=18080" in lines
+    assert "  GUIDESTREAM_EDGE_ADMIN_PORT=9108" in lines
+
+
+def test_secrets_are_told_to_be_set_and_not_shown_in_any_form() -> None:
+    for form in ((), ("--json",), ("--markdown",)):
+        assert "very-secret" not in _run(*form)
+    assert "* GUIDESTREAM_CLICKHOUSE_PASSWORD=(set, not shown)" in _run().splitlines()
+
+
+def test_json_is_one_array_of_settings() -> None:
+    found = {entry["variable"]: entry for entry in orjson.loads(_run("--json"))}
+    assert found["GUIDESTREAM_EDGE_PORT"]["value"] == "18080"
+    assert found["GUIDESTREAM_EDGE_PORT"]["default"] == "8080"
+    assert found["GUIDESTREAM_EDGE_PORT"]["source"] == "environment"
+
+
+def test_markdown_shows_defaults_and_not_what_is_in_force() -> None:
+    assert "| `GUIDESTREAM_EDGE_PORT` | `8080` | >= 0, <= 65,535 |" in _run("--markdown")
