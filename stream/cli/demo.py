@@ -37,7 +37,7 @@ def run(
     """
     from rich.console import Console  # noqa: PLC0415 - loads only when called for
 
-    from stream.embedded.demo.run import Plan, demo_settings  # noqa: PLC0415
+    from stream.embedded.demo.run import Plan, demo_settings, log_file  # noqa: PLC0415
     from stream.embedded.demo.run import run as play  # noqa: PLC0415
     from stream.embedded.demo.totals import differences  # noqa: PLC0415
 
@@ -45,8 +45,10 @@ def run(
     console = Console(stderr=report == Path("-"))
     try:
         current = demo_settings(settings.load(), directory)
-        log.configure(process="demo", level="warning")
-        found = asyncio.run(play(current, Plan(rate, seconds, seed), console, asyncio.Event()))
+        directory.mkdir(parents=True, exist_ok=True)
+        with log_file(directory).open("a", encoding="utf-8") as logs:
+            log.configure(process="demo", level=current.log.level, stream=logs)
+            found = asyncio.run(play(current, Plan(rate, seconds, seed), console, logs))
     finally:
         if data_dir is None:
             shutil.rmtree(directory, ignore_errors=True)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 
@@ -60,18 +60,26 @@ def demo_settings(settings: Settings, data_dir: Path) -> Settings:
     return with_free_ports(load(variables))
 
 
-async def run(settings: Settings, plan: Plan, console: Console, stopped: asyncio.Event) -> dict[str, Any]:
-    """Play the demo; `stopped` ends the taps before their time, SIGINT and SIGTERM set it. Returns the report.
+def log_file(data_dir: Path) -> Path:
+    """Where the processes of a demo log."""
+    return data_dir / "demo.log"
+
+
+async def run(settings: Settings, plan: Plan, console: Console, logs: TextIO) -> dict[str, Any]:
+    """Play the demo; SIGINT and SIGTERM end the taps before their time. Returns the report.
+
+    All processes write their log lines to `logs`.
 
     Raises:
         GuidestreamError: something could not be started, or a peer is gone for good; everything was stopped.
     """
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         console.print("starting Kafka, ClickHouse, edge, api, worker … 正在启动", highlight=False)
-        supervisor = await stack.enter_async_context(_everything(settings, stopped))
+        supervisor = await stack.enter_async_context(_everything(settings, logs, stopped))
         if supervisor is None:
             raise UnavailableError("stopped before everything was ready")
         brand = demo_brand(plan.seed, owned_from_ms=wall_clock() - 86_400_000)
@@ -136,22 +144,20 @@ async def _drained(scene: _Scene, before: Totals, sender: Sender, probe: Freshne
 
 
 @asynccontextmanager
-async def _everything(settings: Settings, stopped: asyncio.Event) -> AsyncIterator[Supervisor | None]:
-    """All processes of this machine, their log in data.dir/demo.log; None when it is to stop before they are ready."""
-    settings.data.dir.mkdir(parents=True, exist_ok=True)
-    with (settings.data.dir / "demo.log").open("a", encoding="utf-8") as file:
-        processes = machine.processes(settings, prometheus_program=prometheus.program(settings))
-        supervisor = Supervisor(processes, output=Output(file))
-        starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stopped.wait())
-        try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                await starting
-            yield supervisor if starting.done() else None
-        finally:
-            for task in (starting, stopping):
-                task.cancel()
-            await supervisor.stop()
+async def _everything(settings: Settings, logs: TextIO, stopped: asyncio.Event) -> AsyncIterator[Supervisor | None]:
+    """All processes of this machine; None when it is to stop before they are ready."""
+    processes = machine.processes(settings, prometheus_program=prometheus.program(settings))
+    supervisor = Supervisor(processes, output=Output(logs))
+    starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+        yield supervisor if starting.done() else None
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await supervisor.stop()
 
 
 async def _edge_knows(settings: Settings, links: int) -> None:
@@ -185,7 +191,7 @@ def _say_where_to_look(console: Console, settings: Settings, brand: DemoBrand) -
         ("api 接口", f"http://{settings.api.host}:{settings.api.port}/v1/links"),
         ("ClickHouse", settings.clickhouse.url),
         ("Kafka", settings.kafka.bootstrap),
-        ("log 日志", str(settings.data.dir / "demo.log")),
+        ("log 日志", str(log_file(settings.data.dir))),
         ("try 试试", f'curl -s -u {settings.clickhouse.user}: {settings.clickhouse.url} --data-binary "{query}"'),
     ]
     if prometheus.program(settings):
