@@ -5,6 +5,7 @@
     GuidestreamError
     |- SettingsError       settings are wrong; all of them are named at once         exit 2
     |- InputError          what the caller sent is wrong: names the field, the fix   HTTP 422
+    |  |- RowsError        rows of a table are wrong: each with its number, field and fix
     |  |- NotFoundError    no such link, guide, campaign or store                    HTTP 404
     |  `- ConflictError    it exists already, or was changed meanwhile               HTTP 409
     |- TokenError          a click token that is malformed, forged or of an unknown key
@@ -14,7 +15,8 @@
     `- RejectLimitError    the worker would reject more than the set share: it ends, with the reasons
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 
 class GuidestreamError(Exception):
@@ -43,6 +45,27 @@ class InputError(GuidestreamError):
         super().__init__(f"{field}: {detail}" if field else detail)
         self.field = field
         self.detail = detail
+
+
+class RowProblem(NamedTuple):
+    """What is wrong with one field of one row; the head line of a table is row 1."""
+
+    row: int
+    field: str
+    detail: str
+
+
+class RowsError(InputError):
+    """Rows of a table are wrong; nothing of it was taken in."""
+
+    tag = "rows"
+
+    def __init__(self, rows: Sequence[RowProblem], total: int) -> None:
+        first = "; ".join(f"row {row.row}, {row.field}: {row.detail}" for row in rows[:3])
+        super().__init__(f"{total} problems, nothing was taken in: {first}")
+        self.rows = rows
+        """The first of them, by row."""
+        self.total = total
 
 
 class NotFoundError(InputError):
