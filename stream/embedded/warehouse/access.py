@@ -1,21 +1,42 @@
-"""The engine's configuration files: memory, no logs of its own, and the roles that its access control enforces."""
+"""The engine's configuration files: memory, caches, and the roles that its own access control enforces."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from stream.embedded.warehouse.users import Role
 
-# The engine signs every connection in as `default`; a connection then takes one role (SET ROLE), which leaves it
-# exactly that role's rights.
-_USERS = """<clickhouse>
+_FIXED_SETTINGS: Final = (
+    # another language would pass by what `guard` looks for
+    "dialect",
+    # files of this machine
+    "format_schema",
+    "format_schema_source",
+    "format_template_resultset",
+    "format_template_row",
+    "output_format_schema",
+    # tables and expressions named by a setting
+    "implicit_table_at_top_level",
+    "parallel_replicas_custom_key",
+)
+"""Settings that no client may change."""
+
+# The engine signs every connection in as `default`; the connection then takes one role (SET ROLE), which leaves it
+# exactly that role's rights. Views run with the rights of `default`, so that whoever may read a view needs no right on
+# the tables behind it.
+_USERS: Final = """<clickhouse>
   <profiles><default>
     <default_normal_view_sql_security>DEFINER</default_normal_view_sql_security>
     <default_view_definer>default</default_view_definer>
+    <max_memory_usage>{query_memory}</max_memory_usage>
+    <constraints>{fixed}</constraints>
   </default></profiles>
   <quotas><default/></quotas>
   <roles>
     <{writer}><grants>
       <query>GRANT ALL ON *.*</query>
-      <query>REVOKE FILE ON *.*</query>
+      <query>REVOKE FILE, SQLITE, ODBC, JDBC, HIVE, DISK ON *.*</query>
+      <query>REVOKE SYSTEM SHUTDOWN ON *.*</query>
     </grants></{writer}>
     <{bi}><grants>{grants}</grants></{bi}>
   </roles>
@@ -25,33 +46,42 @@ _USERS = """<clickhouse>
   </default></users>
 </clickhouse>
 """
-_CONFIG = """<clickhouse>
+_CONFIG: Final = """<clickhouse>
   <users_config>{users}</users_config>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
+  <ignore_empty_sql_security_in_create_view_query>0</ignore_empty_sql_security_in_create_view_query>
   <max_server_memory_usage>{memory}</max_server_memory_usage>
+  <merges_mutations_memory_usage_soft_limit>{half}</merges_mutations_memory_usage_soft_limit>
+  <mark_cache_size>{cache}</mark_cache_size>
+  <primary_index_cache_size>{cache}</primary_index_cache_size>
+  <index_mark_cache_size>{cache}</index_mark_cache_size>
   <logger><level>none</level></logger>
 </clickhouse>
 """
 
 
-def write_users(path: Path, databases: list[str]) -> None:
+def write_users(path: Path, databases: Iterable[str], query_memory: int) -> None:
     """Write the roles: the BI role reads what is named `bi_...` in these databases, and nothing else.
 
     Args:
-        path: of the users file; appears whole or not at all.
-        databases: names of letters, digits and underscores; others get no grant.
+        path: of the users file; it appears whole or not at all.
+        databases: those of letters, digits and underscores count, others get no grant.
+        query_memory: bytes that one query may use.
     """
-    plain = sorted(name for name in databases if name.replace("_", "a").isalnum() and name.isascii())
-    # A grant by prefix, unlike one by table, does not let its holder enter the database (USE, `database=` of a client).
-    grants = "".join(
-        f"<query>GRANT SELECT ON {name}.bi_*</query><query>GRANT SHOW DATABASES ON {name}.*</query>" for name in plain
+    plain = sorted(name for name in databases if name.isascii() and name.replace("_", "a").isalnum())
+    text = _USERS.format(
+        writer=Role.WRITER,
+        bi=Role.BI,
+        query_memory=query_memory,
+        fixed="".join(f"<{name}><readonly/></{name}>" for name in _FIXED_SETTINGS),
+        grants="".join(f"<query>GRANT SELECT ON {name}.bi_*</query>" for name in plain),
     )
-    _replace(path, _USERS.format(writer=Role.WRITER, bi=Role.BI, grants=grants))
+    _replace(path, text)
 
 
 def write_config(path: Path, users: Path, memory_bytes: int) -> None:
-    """Write the server's configuration file."""
-    _replace(path, _CONFIG.format(users=users, memory=memory_bytes))
+    """Write the server's configuration file; the caches take a share of the memory, not the engine's 5 GB each."""
+    _replace(path, _CONFIG.format(users=users, memory=memory_bytes, half=memory_bytes // 2, cache=memory_bytes // 16))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -7,24 +7,22 @@ _CODE = re.compile(r"Code: (\d+)\.")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]*)\)")
 _VERSION = re.compile(r" \(version [^)]*\)")
 
-# As the server's own exceptionCodeToHTTPStatus has it; everything else is 500.
+# As a server has it (its exceptionCodeToHTTPStatus); whatever is not here is 500.
 _STATUS: Final[dict[int, int]] = {
-    **dict.fromkeys((192, 193, 497, 512, 516), 403),
-    194: 401,
-    **dict.fromkeys((6, 8, 15, 16, 25, 26, 27, 36, 38, 41, 44, 53, 62, 69, 72, 117, 162, 167, 168, 223, 235), 400),
-    **dict.fromkeys((321, 376, 427, 441, 675, 676), 400),
-    **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 77, 78, 81, 83, 115, 130, 336, 511), 404),
-    159: 408,
-    76: 503,
-    209: 503,
-    202: 503,
-    439: 503,
-    241: 500,
-    48: 501,
-    223: 400,
-    229: 413,
-    381: 411,
-    415: 415,
+    code: status
+    for status, codes in {
+        400: (6, 7, 8, 9, 16, 25, 26, 27, 36, 38, 41, 44, 53, 62, 69, 72, 117, 162, 167, 168, 223, 235, 321, 376, 427),
+        401: (194,),
+        403: (192, 193, 497, 512, 516),
+        404: (46, 47, 50, 56, 60, 63, 73, 78, 81, 83, 115, 336, 511),
+        408: (159,),
+        411: (381,),
+        413: (229,),
+        415: (415,),
+        501: (48,),
+        503: (76, 209, 439),
+    }.items()
+    for code in codes
 }
 
 
@@ -32,7 +30,7 @@ class EngineError(Exception):
     """The engine, or this interface in its stead, refused a request."""
 
     def __init__(self, code: int, name: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(f"Code: {code}. DB::Exception: {message} ({name})")
         self.code = code
         self.name = name
         self.message = message
@@ -43,19 +41,18 @@ class EngineError(Exception):
         return _STATUS.get(self.code, 500)
 
     def text(self, version: str) -> str:
-        """The body of the answer, as a server of that version writes it."""
-        return f"Code: {self.code}. DB::Exception: {self.message} ({self.name}) (version {version} (official build))\n"
+        """The body of the answer, as a server of that version words it."""
+        return f"{self} (version {version} (chDB))\n"
 
 
-def parse(message: str) -> EngineError:
-    """Read the engine's own exception text."""
-    start = message.find("Code: ")
-    text = message[start:] if start >= 0 else message
-    code = _CODE.match(text)
+def parse(text: str) -> EngineError:
+    """Read the engine's own exception text; nested ones count by their outermost code."""
+    start = text.find("Code: ")
+    body = _VERSION.sub("", text[start:] if start >= 0 else text).strip()
+    code = _CODE.match(body)
     if code is None:
-        return EngineError(1002, "UNKNOWN_EXCEPTION", text.strip() or "the engine gave no reason")
-    text = _VERSION.sub("", text).strip()
-    names = _NAME.findall(text)
+        return EngineError(1002, "UNKNOWN_EXCEPTION", body or "the engine gave no reason")
+    names = _NAME.findall(body)
     name = names[-1] if names else "UNKNOWN_EXCEPTION"
-    body = text.split("DB::Exception: ", 1)[-1].strip()
-    return EngineError(int(code[1]), name, body.removesuffix(f"({name})").strip())
+    message = body.removesuffix(f"({name})").split("DB::Exception: ")[-1].removesuffix(f"({name}). ").strip()
+    return EngineError(int(code[1]), name, message)

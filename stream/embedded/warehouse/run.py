@@ -5,6 +5,7 @@ import fcntl
 import ipaddress
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,11 +16,17 @@ from stream.base import log, runfile
 from stream.base.errors import SettingsError, UnavailableError
 from stream.base.settings import Settings
 from stream.embedded.warehouse.engine import Engine
-from stream.embedded.warehouse.server import MAX_FIELD, MAX_URI, Warehouse
+from stream.embedded.warehouse.failure import EngineError
+from stream.embedded.warehouse.listener import BoundedServer
+from stream.embedded.warehouse.server import Warehouse
 from stream.embedded.warehouse.users import Users
 
 DRAIN_S: Final = 10.0
 """How long SIGTERM waits for requests under way."""
+CLOSE_S: Final = 10.0
+"""How long the engine may take to close after that."""
+EXPIRE_S: Final = 5.0
+"""How often idle sessions are looked for."""
 
 _log = log.get(__name__)
 
@@ -38,42 +45,78 @@ def check(settings: Settings) -> None:
 
 
 async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: it would be open to strangers.
+        UnavailableError: the directory is in use, the port is taken, or the data cannot be opened.
+    """
     check(settings)
-    directory = settings.data.dir / "warehouse"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = _directory(settings)
     lock = _lock(directory)
-    engine = Engine.open(directory, settings.warehouse.memory_mib * 1024 * 1024)
-    clickhouse = settings.clickhouse
-    users = Users(
-        clickhouse.user,
-        clickhouse.password.get_secret_value(),
-        clickhouse.bi_user,
-        clickhouse.bi_password.get_secret_value(),
-    )
-    warehouse = Warehouse(engine, users, settings.warehouse.threads)
-    server = web.Server(
-        warehouse.handle,
-        access_log=None,
-        auto_decompress=False,
-        max_line_size=MAX_URI,
-        max_field_size=MAX_FIELD,
-    )
-    runner = web.ServerRunner(server, shutdown_timeout=DRAIN_S)
-    await runner.setup()
-    site = web.TCPSite(runner, settings.warehouse.host, settings.warehouse.port)
     try:
-        await site.start()
+        engine = Engine.open(directory, settings.warehouse.memory_mib * 1024 * 1024)
+    except EngineError as error:
+        raise UnavailableError(f"the warehouse in {directory} cannot be opened: {error}") from error
+    warehouse = Warehouse(engine, _users(settings), settings.warehouse.threads, time.monotonic)
+    runner = web.ServerRunner(BoundedServer(warehouse.handle), shutdown_timeout=DRAIN_S)
+    await runner.setup()
+    try:
+        host, port = await _listen(runner, settings)
+        runfile.publish(settings, "warehouse", host=host, port=port)
+        _log.info("ready", host=host, port=port, version=engine.version)
+        await _serve_until_stopped(warehouse)
+    finally:
+        runfile.remove(settings, "warehouse")
+        await runner.cleanup()
+        await _close(warehouse)
+        os.close(lock)
+
+
+async def _listen(runner: web.ServerRunner, settings: Settings) -> tuple[str, int]:
+    where = settings.warehouse
+    try:
+        await web.TCPSite(runner, where.host, where.port).start()
     except OSError as error:
-        raise UnavailableError(f"warehouse.port: {error.strerror or error}") from error
+        raise UnavailableError(
+            f"the warehouse cannot listen on {where.host}:{where.port}: {error.strerror}; "
+            "stop what does, or set another GUIDESTREAM_WAREHOUSE_PORT"
+        ) from error
     host, port = runner.addresses[0][:2]
-    runfile.publish(settings, "warehouse", host=host, port=port)
-    _log.info("ready", host=host, port=port, version=engine.version)
-    await _stopped()
-    runfile.remove(settings, "warehouse")
-    await runner.cleanup()
-    warehouse.close()
-    os.close(lock)
+    return host, port
+
+
+async def _serve_until_stopped(warehouse: Warehouse) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), EXPIRE_S)
+        warehouse.expire_sessions()
+
+
+async def _close(warehouse: Warehouse) -> None:
+    """Close the engine; what takes too long is left to the next start, which is as good as after a crash."""
+    try:
+        await asyncio.wait_for(asyncio.to_thread(warehouse.close), CLOSE_S)
+    except TimeoutError:
+        _log.error("the engine did not close in time", seconds=CLOSE_S)
+        os._exit(1)
+
+
+def _directory(settings: Settings) -> Path:
+    directory = (settings.data.dir / "warehouse").resolve()
+    if set("?&%#<>") & set(str(directory)):
+        raise SettingsError(f"GUIDESTREAM_DATA_DIR: the engine cannot take ? & % # < or > in its path: {directory}")
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory
+
+
+def _users(settings: Settings) -> Users:
+    where = settings.clickhouse
+    return Users(where.user, where.password.get_secret_value(), where.bi_user, where.bi_password.get_secret_value())
 
 
 def _is_loopback(host: str) -> bool:
@@ -95,11 +138,3 @@ def _lock(directory: Path) -> int:
             f"{directory} is in use by another warehouse; stop it, or set another GUIDESTREAM_DATA_DIR"
         ) from error
     return handle
-
-
-async def _stopped() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()

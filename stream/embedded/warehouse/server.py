@@ -1,143 +1,228 @@
-"""The HTTP side: reads requests, lets the engine's threads run them, answers as a ClickHouse server does."""
+"""The HTTP side: reads requests, has the engine's threads run them, answers as a ClickHouse server does."""
 
 import asyncio
+import contextlib
+import functools
+import secrets
 import uuid
-import zlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import orjson
 from aiohttp import web
 
-from stream.base import log
-from stream.embedded.warehouse import protocol, sql
+from stream.embedded.warehouse import codec, external, formats, protocol
+from stream.embedded.warehouse.body import Body, read_form
 from stream.embedded.warehouse.engine import Engine, Stats
+from stream.embedded.warehouse.execution import MAX_QUERY, Execution, Place, Wanted
 from stream.embedded.warehouse.failure import EngineError
 from stream.embedded.warehouse.protocol import Call
+from stream.embedded.warehouse.sessions import Sessions
 from stream.embedded.warehouse.users import Role, Users
 
-MAX_URI: Final = 1024 * 1024
-MAX_FIELD: Final = 128 * 1024
-MAX_BODY: Final = 512 * 1024 * 1024
+BI_DEADLINE_S: Final = 150.0
+"""A dashboard's query ends after this whatever it sets; max_execution_time (120 s) ends most before."""
+SEND_TIMEOUT_S: Final = 60.0
+"""A client that takes nothing of its answer for this long is gone."""
+BODY_PIECE: Final = 1024 * 1024
+"""Data of an INSERT go to the engine in pieces of about this size; a smaller request takes one turn of a thread."""
+DISPLAY_NAME: Final = "guidestream"
 
-_log = log.get(__name__)
+if TYPE_CHECKING:
+    from stream.embedded.warehouse.external import ExternalTable
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer."""
-
-    body: bytes
-    format: str
-    stats: Stats
+_PONG: Final = "Ok.\n"
+_NOWHERE: Final = (
+    "There is no handle {path}\n\nUse / or /ping for health checks, and POST / or GET /?query= for queries.\n"
+)
+_SUMMARY: Final = (
+    "read_rows", "read_bytes", "written_rows", "written_bytes", "result_rows", "result_bytes", "elapsed_ns",
+)  # fmt: skip
+_T = TypeVar("_T")
 
 
 class Warehouse:
     """Serves one engine."""
 
-    def __init__(self, engine: Engine, users: Users, threads: int) -> None:
+    def __init__(self, engine: Engine, users: Users, threads: int, clock: Callable[[], float]) -> None:
+        """`threads` requests are served at once; `clock` gives seconds that never go back."""
         self._engine = engine
         self._users = users
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._place = Place(engine, Sessions(clock))
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._killer = ThreadPoolExecutor(1, thread_name_prefix="killer")
+        self._turns = asyncio.Semaphore(threads)
+        self._running: set[str] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         if request.path in ("/ping", "/replicas_status"):
-            return web.Response(text="Ok.\n")
-        if request.headers.get("Expect", "").lower() == "100-continue" and request._protocol.writer is not None:
-            await request._protocol.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        headers = {name.lower(): value for name, value in request.headers.items()}
+            return web.Response(text=_PONG)
+        if request.path not in ("/", "/query") or request.method not in ("GET", "HEAD", "POST"):
+            return web.Response(status=404, text=_NOWHERE.format(path=request.path))
+        if request.method != "POST" and not request.query_string:
+            return web.Response(text=_PONG)
         query_id = ""
         try:
-            call = protocol.read(request.method, request.path, request.query_string, headers)
+            call = protocol.read(request.method, request.query_string, _headers(request), {})
             query_id = call.query_id or str(uuid.uuid4())
-            role = self._users.authenticate(call.user, call.password)
-            body = await _body(request)
-            if not call.query and not body:
-                return web.Response(text="Ok.\n")
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, call, role, body)
+            role = self._users.authenticate(call.user, call.password, anonymous=call.anonymous)
+            await _invite(request)
+            async with self._turns, asyncio.timeout(BI_DEADLINE_S if role is Role.BI else None):
+                with self._only(query_id):
+                    return await self._serve(request, call, role, query_id)
         except EngineError as error:
             return self._failed(error, query_id)
-        out = self._headers(query_id)
-        out["X-ClickHouse-Summary"] = _summary(answer.stats)
-        if answer.format:
-            out["X-ClickHouse-Format"] = answer.format
-        return web.Response(body=answer.body, headers=out)
+        except TimeoutError:
+            return self._failed(EngineError(159, "TIMEOUT_EXCEEDED", "Timeout exceeded"), query_id)
 
-    def _run(self, call: Call, role: Role, body: bytes) -> Answer:
-        text = call.query + b"\n" + body if call.query and body else call.query or body
-        statement = sql.parse(text)
-        if statement.touches_files:
-            raise EngineError(344, "SUPPORT_IS_DISABLED", "INTO OUTFILE and FROM INFILE are not allowed over HTTP")
-        connection = self._engine.connect(role)
+    def expire_sessions(self) -> None:
+        """Drop idle sessions; to be called now and then."""
+        self._place.sessions.expire()
+
+    def close(self) -> None:
+        """Wait for what runs, then close the engine."""
+        self._pool.shutdown()
+        self._killer.shutdown()
+        self._place.sessions.close()
+        self._engine.close()
+
+    @contextlib.contextmanager
+    def _only(self, query_id: str) -> Iterator[None]:
+        if query_id in self._running:
+            raise EngineError(
+                216, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING", f"Query with id = {query_id[:64]} is already running"
+            )
+        self._running.add(query_id)
         try:
-            if call.database:
-                connection.use(call.database)
-            readonly = {"readonly": "2"} if role is Role.BI or call.method == "GET" else {}
-            connection.apply({"implicit_select": "0"} | dict(call.settings) | readonly)
-            if statement.data is not None:
-                stats = connection.insert(statement.text.decode(), statement.format, statement.data)
-                return Answer(b"", "", stats)
-            fmt = call.default_format or "TabSeparated"
-            result, stats = connection.query(statement.text.decode(), fmt, call.parameters)
+            yield
         finally:
-            connection.close()
-        if statement.verb in (b"CREATE", b"DROP", b"RENAME", b"ATTACH", b"DETACH"):
-            self._engine.refresh_grants()
-        return Answer(result, (statement.format or fmt) if statement.answers else "", stats)
+            self._running.discard(query_id)
+
+    async def _serve(self, request: web.BaseRequest, call: Call, role: Role, query_id: str) -> web.StreamResponse:
+        tables: Sequence[ExternalTable] = ()
+        body: Body | None = None
+        if request.content_type == "multipart/form-data":
+            form = await read_form(request)
+            tables, fields = external.read(form.files, form.fields)
+            call = protocol.read(request.method, request.query_string, _headers(request), fields)
+        else:
+            coding = request.headers.get("Content-Encoding", "")
+            body = Body(request, codec.decoder(coding, native=call.native_body))
+        coding = self._answer_coding(request, call)
+        execution = Execution(self._place, call, role, query_id, tables, coding)
+        try:
+            await self._execute(execution, call, body)
+            return await self._answer(request, execution, coding)
+        finally:
+            if execution.open:
+                await asyncio.shield(asyncio.wrap_future(self._pool.submit(execution.close)))
+
+    async def _execute(self, execution: Execution, call: Call, body: Body | None) -> None:
+        """Bring the statement to where it has an answer."""
+        text, whole = b"", True
+        if body is not None:
+            text, whole = await body.read(BODY_PIECE), body.ended
+        if call.query:
+            text = call.query + b"\n" + text if text else call.query
+        wanted = await self._in_thread(execution, lambda: execution.begin(text, whole=whole))
+        if wanted is Wanted.NOTHING or body is None:
+            return
+        if wanted is Wanted.TEXT:
+            text += await body.read(MAX_QUERY - len(text))
+            if not body.ended:
+                raise EngineError(229, "QUERY_IS_TOO_LARGE", f"a statement of more than {MAX_QUERY} bytes")
+            await self._in_thread(execution, lambda: execution.begin(text, whole=True))
+            return
+        while not body.ended:
+            data = await body.read(BODY_PIECE)
+            await self._in_thread(execution, functools.partial(execution.feed, data))
+        await self._in_thread(execution, execution.finish)
+
+    async def _answer(self, request: web.BaseRequest, execution: Execution, coding: str) -> web.StreamResponse:
+        answer = execution.answer
+        headers = self._common_headers(execution.query_id)
+        headers["X-ClickHouse-Summary"] = _summary(answer.stats)
+        if answer.format:
+            headers["X-ClickHouse-Format"] = answer.format
+            headers["Content-Type"] = formats.media_type(answer.format)
+            if coding:
+                headers["Content-Encoding"] = coding
+        if answer.rest is None:
+            return web.Response(body=answer.body, headers=headers)
+        tag = secrets.token_hex(8)
+        headers["X-ClickHouse-Exception-Tag"] = tag
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        piece = answer.body
+        try:
+            while piece:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await response.write(piece)
+                piece = await self._in_thread(execution, execution.more)
+        except BaseException as error:
+            if isinstance(error, EngineError) and not execution.encodes:
+                await response.write(_exception_block(tag, error.text(self._engine.version)))
+            # The body stays without its end, so that no client takes it for complete.
+            if request.transport is not None:
+                request.transport.close()
+            if not isinstance(error, EngineError | TimeoutError):
+                raise
+        return response
+
+    async def _in_thread(self, execution: Execution, step: Callable[[], _T]) -> _T:
+        """Run a step of a statement; when the client goes away meanwhile, stop the statement."""
+        future = asyncio.wrap_future(self._pool.submit(step))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            while not future.done():
+                # A killed INSERT might leave half of its rows: it is allowed to end.
+                if not execution.inserting:
+                    await asyncio.wrap_future(self._killer.submit(self._engine.kill, execution.query_id))
+                await asyncio.wait([future], timeout=0.2)
+            with contextlib.suppress(EngineError):
+                future.result()
+            raise
+
+    def _answer_coding(self, request: web.BaseRequest, call: Call) -> str:
+        wanted = self._engine.compresses if call.http_compression is None else call.http_compression
+        if not wanted or call.native_answer:
+            return ""
+        return codec.choose(request.headers.get("Accept-Encoding", ""))
 
     def _failed(self, error: EngineError, query_id: str) -> web.Response:
-        headers = self._headers(query_id)
+        headers = self._common_headers(query_id)
         headers["X-ClickHouse-Exception-Code"] = str(error.code)
         if error.status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
         return web.Response(text=error.text(self._engine.version), status=error.status, headers=headers)
 
-    def _headers(self, query_id: str) -> dict[str, str]:
+    def _common_headers(self, query_id: str) -> dict[str, str]:
         return {
-            "X-ClickHouse-Server-Display-Name": "guidestream",
+            "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
             "X-ClickHouse-Query-Id": query_id,
             "X-ClickHouse-Timezone": self._engine.timezone,
         }
 
-    def close(self) -> None:
-        """Wait for what runs, then close the engine."""
-        self._threads.shutdown()
-        self._engine.close()
+
+def _headers(request: web.BaseRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
-async def _body(request: web.BaseRequest) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while chunk := await request.content.readany():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise EngineError(229, "QUERY_IS_TOO_LARGE", f"the request's body is larger than {MAX_BODY} bytes")
-        parts.append(chunk)
-    body = b"".join(parts)
-    encoding = request.headers.get("Content-Encoding", "")
-    return _decoded(body, encoding) if encoding and encoding != "identity" else body
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    if encoding == "gzip":
-        return zlib.decompress(body, 31)
-    if encoding == "deflate":
-        return zlib.decompress(body)
-    if encoding == "lz4":
-        import lz4.frame
-
-        return bytes(lz4.frame.decompress(body))
-    if encoding == "zstd":
-        from backports import zstd
-
-        return zstd.decompress(body)
-    raise EngineError(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Encoding {encoding!r} is not supported")
+async def _invite(request: web.BaseRequest) -> None:
+    """Tell a client that asked before it sends its body (curl does from 1 MiB on) to send it."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
 
 
 def _summary(stats: Stats) -> str:
-    fields = (
-        "read_rows", "read_bytes", "written_rows", "written_bytes", "result_rows", "result_bytes", "elapsed_ns",
-    )  # fmt: skip
-    return orjson.dumps({name: str(getattr(stats, name)) for name in fields} | {"total_rows_to_read": "0"}).decode()
+    return orjson.dumps({name: str(getattr(stats, name)) for name in _SUMMARY} | {"total_rows_to_read": "0"}).decode()
+
+
+def _exception_block(tag: str, message: str) -> bytes:
+    """How a server says, inside a body that has begun, that the query failed."""
+    text = message.encode()
+    return b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (tag.encode(), text, len(text), tag.encode())
