@@ -2,14 +2,17 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from stream.base import clock, settings
 
-app = typer.Typer()
+if TYPE_CHECKING:
+    from stream.sink.audit import AuditReport
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"audit": app}
 
 _TIMEOUT_MS = 600_000
@@ -31,22 +34,16 @@ def run(
     raise typer.Exit(1 if report.difference else 0)
 
 
-async def _audit(hours: int | None):  # noqa: ANN202 - its type is loaded only when called for
+async def _audit(hours: int | None) -> "AuditReport":
     from stream.sink.audit import audit  # noqa: PLC0415 - the command line loads only what it runs
     from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415
     from stream.sink.kafka_log import open_log  # noqa: PLC0415
 
     current = settings.load()
     timeout_ms = max(current.clickhouse.timeout_ms, _TIMEOUT_MS)
-    clickhouse = await ClickHouse.connect(current, timeout_ms=timeout_ms)
-    try:
-        async with open_log(current) as kafka:
-            return await audit(
-                clickhouse,
-                kafka,
-                now_ms=clock.wall_clock(),
-                hours=hours,
-                raw_ttl_days=current.clickhouse.raw_ttl_days,
-            )
-    finally:
-        await clickhouse.close()
+    async with (
+        await ClickHouse.connect(current, timeout_ms=timeout_ms) as clickhouse,
+        open_log(current) as kafka,
+    ):
+        days = current.clickhouse.raw_ttl_days
+        return await audit(clickhouse, kafka, now_ms=clock.wall_clock(), hours=hours, raw_ttl_days=days)

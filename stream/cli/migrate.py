@@ -7,7 +7,7 @@ import typer
 
 from stream.base.settings import load
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _DDL_TIMEOUT_MS = 600_000
 """A statement on a cluster waits for every replica, and one on a big table for its mutation."""
@@ -27,11 +27,8 @@ async def _migrate(*, dry_run: bool) -> None:
 
     settings = load()
     timeout_ms = max(settings.clickhouse.timeout_ms, _DDL_TIMEOUT_MS)
-    clickhouse = await ClickHouse.connect(settings, database="", timeout_ms=timeout_ms)
-    try:
+    async with await ClickHouse.connect(settings, database="", timeout_ms=timeout_ms) as clickhouse:
         await apply(clickhouse, settings, dry_run=dry_run, report=typer.echo)
-    finally:
-        await clickhouse.close()
 
 
 apps = {"migrate": app}

@@ -71,7 +71,10 @@ class QueryError(GuidestreamError):
 
 
 class ClickHouse:
-    """A connection pool to one ClickHouse HTTP interface; safe for concurrent use within one event loop."""
+    """A connection pool to one ClickHouse HTTP interface; safe for concurrent use within one event loop.
+
+    To be closed, by `close` or as `async with await ClickHouse.connect(...) as clickhouse`.
+    """
 
     def __init__(self, client: AsyncClient, timeout_s: float) -> None:
         self._client = client
@@ -160,6 +163,12 @@ class ClickHouse:
             settings["insert_deduplication_token"] = token
         async with _errors(self._client.url, self._timeout_s):
             await self._client.raw_insert(table, columns, block, settings=settings, fmt=fmt)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Close the connections; requests under way fail."""
