@@ -1,7 +1,7 @@
 """How this machine's processes are, how far the worker is behind, how fresh the rows are, what waits in the spool."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
@@ -18,7 +18,7 @@ from stream.embedded import machine
 from stream.sink.clickhouse import ClickHouse, QueryError
 
 STALE_S: Final = 60.0
-"""Events that wait longer than this, in a spool or in Kafka, mean that something behind them stands still."""
+"""Events that wait longer than this, in a spool or in Kafka, mean that what should take them stands still."""
 _TIMEOUT_S: Final = 5.0
 _NO_SUCH_TABLE: Final = frozenset({60, 81})
 """ClickHouse's codes for an unknown table and an unknown database."""
@@ -45,14 +45,14 @@ async def status(settings: Settings, now_ms: int) -> list[Finding]:
     processes = _processes(settings)
     asked = await asyncio.gather(
         *(_process(name, running) for name, running in processes.items()),
-        _guarded("kafka", lambda: _lag(settings)),
+        _guarded("kafka", lambda: _lag(settings, now_ms)),
         _guarded("clickhouse", lambda: _freshness(settings, now_ms)),
         *(_spool(running) for name, running in processes.items() if running and name.startswith("edge")),
     )
     findings = [finding for answer in asked for finding in answer]
     if not processes:
         findings.insert(0, Finding("processes", healthy=False, says=f"none runs on {settings.data.dir}"))
-    return [*findings, *_standstill(findings)]
+    return findings
 
 
 def _processes(settings: Settings) -> dict[str, Running | None]:
@@ -105,21 +105,27 @@ async def _guarded(part: str, ask: Callable[[], Awaitable[list[Finding]]]) -> li
         return [Finding(part, healthy=False, says=str(error))]
 
 
-async def _lag(settings: Settings) -> list[Finding]:
+async def _lag(settings: Settings, now_ms: int) -> list[Finding]:
     lags = await consumer_lag(settings, (CLICKS, CONVERSIONS), timeout_s=_TIMEOUT_S)
     if not lags:
         says = f"{settings.kafka.bootstrap} has no topic {settings.topic(CLICKS)}: run guidestream topics"
         return [Finding("kafka", healthy=False, says=says)]
     well = Finding("kafka", healthy=True, says=f"answers on {settings.kafka.bootstrap}")
-    return [well, *(_lag_of(name, tuple(group)) for name, group in groupby(lags, key=lambda lag: lag.name))]
+    return [well, *(_lag_of(name, list(group), now_ms) for name, group in groupby(lags, key=lambda lag: lag.name))]
 
 
-def _lag_of(name: str, lags: Iterable[PartitionLag]) -> Finding:
+def _lag_of(name: str, lags: list[PartitionLag], now_ms: int) -> Finding:
+    total = sum(lag.lag for lag in lags)
+    waits_s = max((now_ms - lag.oldest_ms for lag in lags if lag.oldest_ms is not None), default=0) / 1000
     partitions = {lag.partition: {"committed": lag.committed, "end": lag.end, "lag": lag.lag} for lag in lags}
-    total = sum(partition["lag"] or 0 for partition in partitions.values())
-    each = ", ".join(f"{number}: {partition['lag']}" for number, partition in partitions.items())
-    says = f"{total} events behind (partition {each})" if total else f"none behind in {len(partitions)} partitions"
-    return Finding(f"lag {name}", healthy=True, says=says, facts={"lag": total, "partitions": partitions})
+    facts = {"lag": total, "oldest_seconds": max(0.0, waits_s), "partitions": partitions}
+    if not total:
+        return Finding(f"lag {name}", healthy=True, says=f"none in {len(lags)} partitions", facts=facts)
+    each = ", ".join(f"{lag.partition}: {lag.lag}" for lag in lags)
+    says = f"{total} events wait (by partition {each}), the oldest for {_age(waits_s)}"
+    if waits_s >= STALE_S:
+        says += ": does a worker run, does it keep up?"
+    return Finding(f"lag {name}", waits_s < STALE_S, says, facts)
 
 
 async def _freshness(settings: Settings, now_ms: int) -> list[Finding]:
@@ -161,18 +167,6 @@ async def _spool(running: Running) -> list[Finding]:
     says += f"; {int(dropped)} events were DROPPED" if dropped else ""
     facts = {"bytes": int(size), "oldest_seconds": oldest_s, "dropped": int(dropped)}
     return [Finding(name, oldest_s < STALE_S and not dropped, says, facts)]
-
-
-def _standstill(findings: list[Finding]) -> list[Finding]:
-    """A worker that is behind, and whose newest row is old, does not keep up or does not work."""
-    behind = sum(finding.facts.get("lag", 0) for finding in findings if finding.part == f"lag {CLICKS}")
-    age_s = next(
-        (finding.facts.get("newest_age_seconds", 0.0) for finding in findings if finding.part == "clickhouse"), 0.0
-    )
-    if not behind or age_s < STALE_S:
-        return []
-    says = f"clicks wait in Kafka and the newest row is {_age(age_s)} old: is a worker running, does it keep up?"
-    return [Finding("worker lag", healthy=False, says=says)]
 
 
 def _age(seconds: float) -> str:
