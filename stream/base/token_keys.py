@@ -77,4 +77,4 @@ def _kept(path: Path) -> str:
             pass
         finally:
             scratch.unlink()
-    return path.read_text(encoding="ascii")
+    return path.read_text(encoding="ascii", errors="replace")

@@ -59,6 +59,7 @@ class Server:
         self._handle, self._socket, self._max_connections = handle, listening, max_connections
         self._signal = _engine.WorkerSignal()
         self._stopped: asyncio.Future[None] | None = None
+        self._told = False
 
     def start(self) -> None:
         """Begin to accept connections; the socket belongs to the engine from here on."""
@@ -84,7 +85,9 @@ class Server:
     async def stop(self, timeout_seconds: float) -> bool:
         """Accept no more, close idle connections, finish answers under way; whether all ended in time."""
         assert self._stopped is not None
-        self._signal.set()
+        if not self._told:
+            self._told = True
+            self._signal.set()  # a third time would block
         try:
             await asyncio.wait_for(asyncio.shield(self._stopped), timeout_seconds)
         except TimeoutError:
