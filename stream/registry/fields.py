@@ -62,7 +62,8 @@ def _moment(text: str, zone: ZoneInfo) -> int | None:
     return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
 
 
-def _show_moment(value: int | None, zone: ZoneInfo) -> str:
+def show_moment(value: int | None, zone: ZoneInfo) -> str:
+    """A time in milliseconds as text in a zone; `read` takes it back."""
     return "" if value is None else datetime.fromtimestamp(value / 1000, zone).isoformat(" ")
 
 
@@ -183,8 +184,8 @@ LINK_FIELDS: Final = (
     _plain("touchpoint", "where it is shown: wecom_chat, wechat_group, moments, livestream, mini_program, ..."),
     *(_plain(name, f"value of {name} that the destination gets") for name in UTM_NAMES),
     Field("pass_params", "names of query parameters that travel on to the destination", _words, _show_words),
-    Field("valid_from", "works from this time on, in the brand's time zone", _moment, _show_moment),
-    Field("valid_until", "works before this time", _moment, _show_moment),
+    Field("valid_from", "works from this time on, in the brand's time zone", _moment, show_moment),
+    Field("valid_until", "works before this time", _moment, show_moment),
     Field("hours", "works at these hours of the day, like 09:00-21:30; may pass midnight", _hours, _show_hours),
     _DISABLED,
     _plain("fallback_url", "where people go while it does not work"),
