@@ -32,6 +32,8 @@ class Flush:
     """Rows to be written now. `end_flush` takes it back once they are in."""
 
     rows: list[WindowRow]
+    growth: list[tuple[int, int]]
+    """Of each row: clicks and human clicks since it was last flushed."""
     batch: int
     """The last batch that these rows hold."""
     closed_before: int
@@ -79,7 +81,9 @@ class Partition:
             row.dirty = True
             self._dirty.append(row)
         if recovered.reach >= recovered.committed:
-            self.late = dict.fromkeys(recovered.touched, self._batch)
+            # Windows that are open need no mark: their rows were just counted, and are written by the first flush.
+            closed = (start for start in recovered.touched if start < self.closed_before)
+            self.late = dict.fromkeys(closed, self._batch)
             self._undone.append((self._batch, recovered.reach + 1))
 
     @property
@@ -158,9 +162,12 @@ class Partition:
     def begin_flush(self) -> Flush:
         """The rows that changed since the last flush."""
         dirty, self._dirty = self._dirty, []
+        growth = []
         for row in dirty:
             row.dirty = False
-        return Flush([row.frozen() for row in dirty], self._batch, self.closed_before)
+            growth.append((row.clicks - row.flushed_clicks, row.human_clicks - row.flushed_human))
+            row.flushed_clicks, row.flushed_human = row.clicks, row.human_clicks
+        return Flush([row.frozen() for row in dirty], growth, self._batch, self.closed_before)
 
     def end_flush(self, flush: Flush) -> None:
         """The rows are in: forget windows that had closed when the flush began and did not change since."""
@@ -174,8 +181,11 @@ class Partition:
                 del self.windows[start]
 
     def begin_recount(self, limit: int) -> list[int]:
-        """Starts of up to `limit` marked windows, those marked first, to be counted again from raw rows and written."""
-        starts = list(islice(self.late, limit))
+        """Starts of up to `limit` marked windows, those marked first, to be counted again from raw rows and written.
+
+        A closed window that still lies in memory waits for the flush that forgets it, so that each row has one writer.
+        """
+        starts = list(islice((start for start in self.late if start not in self.windows), limit))
         self._recounting = {start: self.late.pop(start) for start in starts}
         return starts
 

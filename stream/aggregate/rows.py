@@ -15,6 +15,8 @@ class OpenRow:
         "clicks",
         "dirty",
         "facts",
+        "flushed_clicks",
+        "flushed_human",
         "human_clicks",
         "key",
         "redirected",
@@ -34,6 +36,9 @@ class OpenRow:
         self.visitors: set[str] = set()
         self.dirty = False
         """Whether it changed since it was last taken for a flush."""
+        self.flushed_clicks = 0
+        self.flushed_human = 0
+        """Counts as they were last taken for a flush."""
 
     @classmethod
     def restored(cls, row: WindowRow, visitors: set[str]) -> Self:

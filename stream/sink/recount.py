@@ -82,6 +82,32 @@ async def written(clickhouse: ClickHouse, partition: int, starts: Sequence[int])
     return [_row(row, int(row[-1])) for row in rows]
 
 
+async def shares(
+    clickhouse: ClickHouse, partition: int, day_start_ms: int, hour_start_ms: int, until_ms: int
+) -> list[tuple[int, str, str, int, int]]:
+    """(minute, guide, link, clicks, human clicks) of written windows before `until_ms`, minutes in milliseconds.
+
+    From the hour's start on minute by minute; what lies before, back to the day's start, is summed up at that start.
+    """
+    rows = await clickhouse.query(
+        """
+        SELECT if(toUnixTimestamp(window_start) < {hour:UInt32}, {day:UInt32}, toUnixTimestamp(window_start)) AS minute,
+            guide_id, link, sum(clicks), sum(human_clicks)
+        FROM link_windows FINAL
+        WHERE kafka_partition = {partition:UInt16} AND window_start >= toDateTime(least({day:UInt32}, {hour:UInt32}))
+            AND window_start < toDateTime({until:UInt32})
+        GROUP BY minute, guide_id, link
+        """,
+        {
+            "partition": partition,
+            "day": day_start_ms // 1000,
+            "hour": hour_start_ms // 1000,
+            "until": max(0, until_ms // 1000),
+        },
+    )
+    return [(int(minute) * 1000, guide, link, int(clicks), int(human)) for minute, guide, link, clicks, human in rows]
+
+
 async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
     """Where events of these ids are already: (Kafka partition, offset) of each of their raw rows."""
     ids, found = sorted(set(event_ids)), dict[str, list[tuple[int, int]]]()

@@ -7,14 +7,14 @@ import faust
 from faust.app.base import BootStrategy
 from faust.types import TP
 
-from schemas.topics import CLICKS, DEAD_LETTERS
+from schemas.topics import CLICKS, CONVERSIONS, DEAD_LETTERS
 from stream.base.kafka import client_options
 from stream.base.settings import Settings
 from stream.worker.pipeline import Fail, Pipeline
 from stream.worker.transport import Transport
 from stream.worker.wiring import Parts
 
-SOURCES = (CLICKS,)
+SOURCES = (CLICKS, CONVERSIONS)
 _DECADE_S = 10 * 365 * 86_400
 
 
@@ -86,6 +86,9 @@ def make_app(settings: Settings, parts: Parts, fail: Fail) -> App:
     app.on_partitions_revoked.connect(_on_revoked(pipeline, session_s / 2))
     _timer(app, worker.flush_ms / 1000, "flush", pipeline.flush, fail)
     _timer(app, worker.late_ms / 1000, "recount", pipeline.recount, fail)
+    _timer(app, 1.0, "show", parts.reports.show, fail)
+    _timer(app, 5.0, "lag", parts.reports.lag, fail)
+    _timer(app, float(worker.audit_seconds), "audit", parts.reports.audit, fail)
     return app
 
 

@@ -9,6 +9,7 @@ from stream.aggregate.partition import NEVER, Partition, Recovered
 from stream.base.clock import Clock
 from stream.base.settings import Settings
 from stream.worker.fates import Fates
+from stream.worker.gauges import Gauges
 from stream.worker.lane import Lane
 from stream.worker.path import ClickPath
 from stream.worker.recovery import find_position, recover_windows
@@ -21,7 +22,7 @@ _DAY_MS = 86_400_000
 class ClickLane(Lane):
     """One partition of `clicks`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a lane is made of
         self,
         tp: TP,
         epoch: int,
@@ -30,6 +31,7 @@ class ClickLane(Lane):
         settings: Settings,
         path: ClickPath,
         sink: Sink,
+        gauges: Gauges,
         clock: Clock,
     ) -> None:
         super().__init__(tp, epoch, consumer, settings.worker.batch_ms / 1000)
@@ -37,6 +39,7 @@ class ClickLane(Lane):
         self._settings = settings
         self._path = path
         self._sink = sink
+        self._gauges = gauges
         self._clock = clock
         self._fates = Fates(CLICKS, tp.partition)
 
@@ -45,6 +48,7 @@ class ClickLane(Lane):
         position = await find_position("clicks", self.tp, self._sink, self.consumer)
         grace_ms = self._settings.worker.grace_ms
         self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
+        await self._gauges.load(self.tp.partition, self.windows.closed_before, self._sink)
         return position.start
 
     @property

@@ -135,13 +135,20 @@ class ClickPath:
         return duplicates_in(ids, batch.offsets, partition, batch.retransmitted, known)
 
 
+def check_clock(record: Any) -> None:
+    """Raises:
+    InvariantError: the record carries its producer's clock, which no window may follow.
+    """
+    if record.timestamp_type != LOG_APPEND_TIME:
+        raise InvariantError(
+            f"topic {record.topic}: records carry their producer's clock, not the broker's; "
+            "set message.timestamp.type=LogAppendTime (guidestream topics --apply does it)"
+        )
+
+
 def decode(records: Sequence[Any], future_ms: int) -> Decoded:
     """Decode and validate Kafka records of the topic `clicks`."""
-    if records[0].timestamp_type != LOG_APPEND_TIME:
-        raise InvariantError(
-            f"topic {records[0].topic}: records carry their producer's clock, not the broker's; "
-            "set message.timestamp.type=LogAppendTime (guidestream topics does it)"
-        )
+    check_clock(records[0])
     batch = Decoded()
     clicks, offsets, append_times = batch.clicks, batch.offsets, batch.append_times
     times, retransmitted = batch.times, batch.retransmitted

@@ -4,17 +4,17 @@ Pure of Faust but for the consumer's few calls, so that the app is nothing but w
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Final
 
 from faust.types import TP
 
-from schemas.windows import WindowRow
 from stream.base import log, metrics
 from stream.base.clock import Clock
 from stream.sink import recount
 from stream.worker.clicks import ClickLane
+from stream.worker.gauges import Gauges
 from stream.worker.lane import Lane
 from stream.worker.sink import Sink
 from stream.worker.transport import Batch, Consumer
@@ -33,12 +33,13 @@ _logger = log.get(__name__)
 class Pipeline:
     """One per process."""
 
-    def __init__(self, make_lane: MakeLane, sink: Sink, clock: Clock, fail: Fail) -> None:
+    def __init__(self, makers: Mapping[str, MakeLane], sink: Sink, gauges: Gauges, clock: Clock, fail: Fail) -> None:
         self.lanes: dict[TP, Lane] = {}
         self.settled = True
         """Whether everything that was taken is written and committed, as of the last flush."""
-        self._make_lane = make_lane
+        self._makers = makers
         self._sink = sink
+        self._gauges = gauges
         self._clock = clock
         self._fail = fail
         self._tasks: dict[TP, asyncio.Task[None]] = {}
@@ -54,9 +55,10 @@ class Pipeline:
     def begin(self, assigned: Iterable[TP], consumer: Consumer) -> None:
         """Start a lane for each partition of a new assignment."""
         self._drop()
+        self._gauges.clear()
         self._consumer = consumer
         for tp in sorted(assigned):
-            lane = self.lanes[tp] = self._make_lane(tp, consumer.epoch, consumer)
+            lane = self.lanes[tp] = self._makers[tp.topic](tp, consumer.epoch, consumer)
             self._tasks[tp] = asyncio.create_task(self._run(lane), name=f"lane {tp.topic}/{tp.partition}")
 
     def offer(self, batch: Batch) -> None:
@@ -92,7 +94,7 @@ class Pipeline:
     async def flush(self) -> None:
         """Write the window rows that changed, and commit what is done."""
         async with self._flushing:
-            lanes = self._click_lanes()
+            lanes = self.click_lanes()
             now_ms = self._clock()
             for lane in lanes:
                 if lane.idle_s > _IDLE_S:
@@ -105,13 +107,14 @@ class Pipeline:
                 metrics.STAGE_SECONDS.labels("flush").observe(monotonic() - started)
             for lane, flush in flushes:
                 lane.windows.end_flush(flush)
-                self._written(lane, flush.rows)
+                if self._is_mine(lane):
+                    self._gauges.grew(flush.rows, flush.growth)
             await self._commit(lanes)
 
     async def recount(self) -> None:
         """Count marked windows again from raw rows, write them, and commit what is done."""
         async with self._recounting:
-            lanes = self._click_lanes()
+            lanes = self.click_lanes()
             for lane in lanes:
                 while starts := lane.windows.begin_recount(_RECOUNTED_AT_ONCE):
                     await self._recount(lane, [start for start in starts if start >= lane.oldest_ms])
@@ -123,12 +126,12 @@ class Pipeline:
             return
         started = monotonic()
         partition = lane.tp.partition
+        before = await self._sink.ask("written", lambda clickhouse: recount.written(clickhouse, partition, starts))
         rows = await self._sink.ask("recount", lambda clickhouse: recount.recounted(clickhouse, partition, starts))
         await self._sink.windows([(partition, row) for row in rows], self._clock())
+        if self._is_mine(lane):
+            self._gauges.restated(before, rows)
         metrics.STAGE_SECONDS.labels("recount").observe(monotonic() - started)
-
-    def _written(self, lane: ClickLane, rows: list[WindowRow]) -> None:
-        pass
 
     async def _commit(self, lanes: Iterable[ClickLane]) -> None:
         settled = True
@@ -141,8 +144,13 @@ class Pipeline:
         if self._consumer is not None and self.lanes:
             await self._consumer.commit()
 
-    def _click_lanes(self) -> list[ClickLane]:
+    def click_lanes(self) -> list[ClickLane]:
+        """Lanes of clicks that have recovered."""
         return [lane for lane in self.lanes.values() if isinstance(lane, ClickLane) and lane.ready]
+
+    def _is_mine(self, lane: Lane) -> bool:
+        """Whether a lane is of this assignment: another may have begun while a request was under way."""
+        return self.lanes.get(lane.tp) is lane
 
     def _drop(self) -> None:
         for task in self._tasks.values():

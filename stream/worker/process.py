@@ -6,6 +6,7 @@ needs, and a process in an unknown state must not write.
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -39,6 +40,8 @@ def serve(settings: Settings) -> None:
     # Batches are thousands of objects without cycles, and the collector's default would look at them all the time:
     # that cost half of the throughput. What is there after start-up stays for ever and is not looked at again.
     gc.set_threshold(100_000, 50, 100)
+    # A flush that took longer than its interval is in the stage metrics; a line for each drowns the log.
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)
     asyncio.run(Worker(settings).run())
     os._exit(0)  # threads of a consumer that hangs must not keep a finished process
 

@@ -11,7 +11,7 @@ from stream.aggregate.partition import NEVER, Partition, Recovered
 from stream.aggregate.rows import OpenRow
 from stream.base import log
 from stream.base.errors import InvariantError
-from stream.sink import recount
+from stream.sink import recount, visitors
 from stream.worker.sink import Sink
 from stream.worker.transport import Consumer
 
@@ -74,8 +74,9 @@ async def recover_windows(tp: TP, position: Position, grace_ms: int, oldest_ms: 
     touched: list[int] = []
     if reach >= 0:
         found = await sink.ask("open_windows", lambda ch: recount.open_windows(ch, number, since, reach))
-        rows = [OpenRow.restored(row, visitors) for row, visitors in found]
+        rows = [OpenRow.restored(row, seen) for row, seen in found]
     if reach >= position.committed:
+        await sink.ask("refill", lambda ch: visitors.refill(ch, number, position.committed, reach))
         touched = await sink.ask("touched", lambda ch: recount.touched(ch, number, position.committed, reach))
     return Partition(
         grace_ms,

@@ -5,19 +5,22 @@ from typing import Any
 
 from faust.types import TP
 
-from schemas.topics import CLICKS
+from schemas.topics import CLICKS, CONVERSIONS
 from stream.base.clock import Clock
 from stream.base.settings import Settings
 from stream.enrich.clicks import ClickEnricher
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.rows import ClickEncoder
 from stream.worker.clicks import ClickLane
+from stream.worker.conversions import ConversionLane
 from stream.worker.dead_letters import DeadLetters, Headers
 from stream.worker.fates import RejectLimit
+from stream.worker.gauges import Gauges
 from stream.worker.lane import Lane
 from stream.worker.lease import Lease
 from stream.worker.path import ClickPath
 from stream.worker.pipeline import Fail, Pipeline
+from stream.worker.reports import Reports
 from stream.worker.sink import Sink
 from stream.worker.transport import Consumer
 
@@ -27,6 +30,7 @@ class Parts:
     """What the app is wired to."""
 
     pipeline: Pipeline
+    reports: Reports
     publisher: "Publisher"
 
 
@@ -48,6 +52,7 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
     sink = Sink(clickhouse, lease)
     publisher = Publisher()
     dead_letters = DeadLetters(sink, publisher)
+    gauges = Gauges(settings.brand.zone, worker.top_links, clock)
     click_path = ClickPath(
         future_ms=worker.future_ms,
         enricher=ClickEnricher.open(settings.geo.city_file),
@@ -58,8 +63,21 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
         clock=clock,
     )
 
-    def make_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
-        assert tp.topic == settings.topic(CLICKS)
-        return ClickLane(tp, epoch, consumer, settings=settings, path=click_path, sink=sink, clock=clock)
+    def click_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
+        return ClickLane(tp, epoch, consumer, settings=settings, path=click_path, sink=sink, gauges=gauges, clock=clock)
 
-    return Parts(Pipeline(make_lane, sink, clock, fail), publisher)
+    def conversion_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
+        return ConversionLane(
+            tp,
+            epoch,
+            consumer,
+            settings=settings,
+            sink=sink,
+            dead_letters=dead_letters,
+            reject_limit=RejectLimit(worker.reject_limit, worker.reject_limit_events),
+            clock=clock,
+        )
+
+    makers = {settings.topic(CLICKS): click_lane, settings.topic(CONVERSIONS): conversion_lane}
+    pipeline = Pipeline(makers, sink, gauges, clock, fail)
+    return Parts(pipeline, Reports(settings, pipeline, gauges, clickhouse, clock), publisher)

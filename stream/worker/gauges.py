@@ -1,0 +1,110 @@
+"""Business gauges: this worker's share of clicks per guide and per top link, right from the moment of an assignment.
+
+Loaded from written windows when a partition is recovered, then moved by what each flush and each recount adds. What
+open windows hold is in no written window that is loaded: their first flush counts them in full.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from time import monotonic
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from prometheus_client import Gauge
+
+from schemas.windows import WINDOW_MS, WindowRow, window_of
+from stream.aggregate.shares import SPANS, Counts, Shares, Span, top
+from stream.base import metrics
+from stream.base.clock import Clock
+from stream.sink import recount
+from stream.worker.sink import Sink
+
+NOBODY: Final = "-"
+"""The guide of links that nobody owns: an empty label would be no label."""
+_HOUR_MS: Final = 60 * WINDOW_MS
+_COST: Final = 50
+"""Choosing the top links takes at most this part of the time, however many links there are."""
+
+
+def day_start(now_ms: int, zone: ZoneInfo) -> int:
+    """When the business day of a moment began: milliseconds since 1970 UTC."""
+    midnight = datetime.fromtimestamp(now_ms / 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(midnight.timestamp() * 1000)
+
+
+class Gauges:
+    """Keeps the sums of all partitions of this worker and shows them."""
+
+    def __init__(self, zone: ZoneInfo, top_links: int, clock: Clock) -> None:
+        self._zone = zone
+        self._top_links = top_links
+        self._clock = clock
+        self._shares = Shares(*self._now())
+        self._shown: dict[Span, set[str]] = {span: set() for span in SPANS}
+        self._next_top_s = 0.0
+
+    def clear(self) -> None:
+        """The partitions were given up."""
+        self._shares.clear()
+
+    async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
+        """Add what was written of a partition's closed windows."""
+        now_ms, day_ms = self._now()
+        hour_ms = window_of(now_ms) - _HOUR_MS + WINDOW_MS
+        rows = await sink.ask("shares", lambda ch: recount.shares(ch, partition, day_ms, hour_ms, closed_before_ms))
+        for minute, guide, link, clicks, human in rows:
+            self._shares.add(minute, guide or NOBODY, link, (clicks, human))
+
+    def grew(self, rows: Iterable[WindowRow], growth: Iterable[Counts]) -> None:
+        """Add what flushed rows gained since they were last written."""
+        for row, counts in zip(rows, growth, strict=True):
+            self._shares.add(row.window_start, row.guide_id or NOBODY, row.link, counts)
+
+    def restated(self, before: Iterable[WindowRow], after: Iterable[WindowRow]) -> None:
+        """Add what recounted rows say more, or less, than the rows written before."""
+        had = {row[:4]: (row.clicks, row.human_clicks) for row in before}
+        rows = list(after)
+        growth = []
+        for row in rows:
+            clicks, human = had.get(row[:4], (0, 0))
+            growth.append((row.clicks - clicks, row.human_clicks - human))
+        self.grew(rows, growth)
+
+    def show(self) -> None:
+        """Move on to now and set the gauges that changed; label values without clicks disappear."""
+        self._shares.roll(*self._now())
+        for span in SPANS:
+            for guide, counts in self._shares.guides[span].take_changed():
+                _set((metrics.GUIDE_CLICKS, metrics.GUIDE_HUMAN_CLICKS), guide, span, counts)
+        started_s = monotonic()
+        if started_s >= self._next_top_s:
+            for span in SPANS:
+                self._show_links(span)
+            ended_s = monotonic()
+            self._next_top_s = ended_s + _COST * (ended_s - started_s)
+
+    def _show_links(self, span: Span) -> None:
+        sums = self._shares.links[span]
+        if not sums.take_changed():
+            return
+        best = top(sums, self._top_links)
+        gauges = (metrics.LINK_CLICKS, metrics.LINK_HUMAN_CLICKS)
+        for link in self._shown[span] - best.names.keys():
+            _set(gauges, link, span, None)
+        for link, counts in best.names.items():
+            _set(gauges, link, span, counts)
+        self._shown[span] = set(best.names)
+        metrics.LINK_CLICKS_REST.labels(span).set(best.rest_clicks)
+        metrics.LINKS_LEFT_OUT.labels(span).set(best.left_out)
+
+    def _now(self) -> tuple[int, int]:
+        now_ms = self._clock()
+        return now_ms, day_start(now_ms, self._zone)
+
+
+def _set(gauges: tuple[Gauge, Gauge], name: str, span: Span, counts: Counts | None) -> None:
+    for gauge, count in zip(gauges, counts or (None, None), strict=True):
+        if count is None:
+            gauge.remove(name, span)
+        else:
+            gauge.labels(name, span).set(count)

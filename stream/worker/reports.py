@@ -1,0 +1,82 @@
+"""What a worker says about itself on its timers: gauges, lag, and the audit, which the owner of partition 0 runs."""
+
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from schemas.topics import CLICKS
+from stream.base import log, metrics
+from stream.base.clock import Clock
+from stream.base.errors import UnavailableError
+from stream.base.settings import Settings
+from stream.sink.audit import audit
+from stream.sink.clickhouse import ClickHouse
+from stream.sink.kafka_log import open_log
+from stream.worker.gauges import Gauges
+from stream.worker.pipeline import Pipeline
+
+_AUDITED_HOURS: Final = 2
+"""`guidestream audit` looks at all there is; the timer at what may just have gone wrong."""
+_logger = log.get(__name__)
+
+
+class Reports:
+    """One per process. Nothing here ends the worker: what cannot be said now is said next time."""
+
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, gauges: Gauges, clickhouse: ClickHouse, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+        self._gauges = gauges
+        self._clickhouse = clickhouse
+        self._clock = clock
+        self._lagging: set[tuple[str, str]] = set()
+
+    async def show(self) -> None:
+        """Set the gauges that live in this process."""
+        self._gauges.show()
+        lanes = self._pipeline.click_lanes()
+        metrics.OPEN_WINDOWS.set(sum(lane.windows.open_rows for lane in lanes))
+        metrics.LATE_WINDOWS.set(sum(len(lane.windows.late) for lane in lanes))
+
+    async def lag(self) -> None:
+        """Ask the broker where the topics end, and say how far behind this worker is."""
+        lanes = [lane for lane in self._pipeline.lanes.values() if lane.ready]
+        if not lanes:
+            return
+        try:
+            bounds = await lanes[0].consumer.bounds(*(lane.tp for lane in lanes))
+        except (KafkaError, TimeoutError) as error:
+            _logger.warning("lag unknown", error=str(error) or repr(error))
+            return
+        shown = set()
+        for lane in lanes:
+            labels = (lane.tp.topic.removeprefix(self._settings.kafka.topic_prefix), str(lane.tp.partition))
+            metrics.LAG_EVENTS.labels(*labels).set(max(0, bounds[lane.tp][1] - lane.next_offset))
+            shown.add(labels)
+        for labels in self._lagging - shown:
+            metrics.LAG_EVENTS.remove(*labels)
+        self._lagging = shown
+
+    async def audit(self) -> None:
+        """Recount the last hours and publish the difference."""
+        if not any(lane.tp.partition == 0 for lane in self._pipeline.click_lanes()):
+            return
+        try:
+            async with open_log(self._settings) as kafka:
+                report = await audit(
+                    self._clickhouse,
+                    kafka,
+                    now_ms=self._clock(),
+                    hours=_AUDITED_HOURS,
+                    raw_ttl_days=self._settings.clickhouse.raw_ttl_days,
+                    topics=(CLICKS,),
+                )
+        except UnavailableError as error:
+            _logger.warning("no audit", error=str(error))
+            return
+        metrics.AUDIT_DIFFERENCE.set(report.difference)
+        metrics.AUDIT_TIME.set(self._clock() / 1000)
+        if report.difference:
+            _logger.error("audit", difference=report.difference, report=report.lines())

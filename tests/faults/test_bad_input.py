@@ -1,0 +1,71 @@
+"""Repetitions and poison: each event has one fate, and good neighbours none but the good one."""
+
+import asyncio
+import random
+from pathlib import Path
+
+from stream.base.clock import wall_clock
+from stream.base.settings import Settings
+from stream.sink.clickhouse import ClickHouse
+from tests.support.ledger import Sender, all_committed, differences
+from tests.support.poison import corpus
+from tests.support.workers import running
+
+
+async def test_what_is_sent_again_is_counted_once(
+    environ: dict[str, str], fault_settings: Settings, pipeline: ClickHouse, tmp_path: Path, fault_seed: int
+) -> None:
+    rng = random.Random(fault_seed)
+    async with (
+        Sender(fault_settings, fault_seed) as sender,
+        running(environ, fault_settings, tmp_path, "one") as (worker,),
+        asyncio.timeout(60),
+    ):
+        await worker.ready()
+        sent = await sender.send(3_000)
+        await sender.repeat(rng.sample(sent, 300))  # some still in the same batch
+        await sender.send_clicks([sender.a_click() for _ in range(200)], marked=True)  # the first did not arrive
+        await asyncio.sleep(rng.random())
+        worker.kill()
+        await sender.repeat(rng.sample(sent, 300))
+        worker.start()
+        await all_committed(fault_settings)
+        assert await differences(fault_settings, pipeline, sender.ledger) == []
+
+
+async def test_poison_goes_to_dead_letters_and_its_neighbours_are_unharmed(
+    environ: dict[str, str], fault_settings: Settings, pipeline: ClickHouse, tmp_path: Path
+) -> None:
+    bad = corpus(wall_clock() + 60_000)
+    async with (
+        Sender(fault_settings) as sender,
+        running(environ, fault_settings, tmp_path, "one") as (worker,),
+        asyncio.timeout(60),
+    ):
+        await worker.ready()
+        for one in bad:
+            await sender.send(3)
+            await sender.poison([one.value])
+        await sender.send(500)
+        await all_committed(fault_settings)
+        assert await differences(fault_settings, pipeline, sender.ledger) == []
+        rows = await pipeline.query("SELECT DISTINCT hex(value), reason FROM dead_letters")
+        assert set(rows) == {((one.value or b"").hex().upper(), one.reason) for one in bad}
+        assert worker.process.poll() is None
+
+
+async def test_a_worker_that_would_reject_nearly_everything_stops_and_says_why(
+    environ: dict[str, str], fault_settings: Settings, pipeline: ClickHouse, tmp_path: Path
+) -> None:
+    environ["GUIDESTREAM_WORKER_REJECT_LIMIT_EVENTS"] = "200"
+    async with (
+        Sender(fault_settings) as sender,
+        running(environ, fault_settings, tmp_path, "one") as (worker,),
+        asyncio.timeout(60),
+    ):
+        await worker.ready()
+        await sender.send(50)
+        await sender.poison([b'{"v":2}'] * 400)
+        assert await worker.ended() == 1
+        assert "unknown_version" in worker.log()
+        assert "GUIDESTREAM_WORKER_REJECT_LIMIT" in worker.log()
