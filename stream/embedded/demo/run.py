@@ -79,12 +79,12 @@ async def run(settings: Settings, plan: Plan, console: Console, logs: TextIO) ->
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         console.print("starting Kafka, ClickHouse, edge, api, worker … 正在启动", highlight=False)
-        supervisor = await stack.enter_async_context(_everything(settings, logs, stopped))
+        supervisor = await stack.enter_async_context(everything(settings, logs, stopped))
         if supervisor is None:
             raise UnavailableError("stopped before everything was ready")
         brand = demo_brand(plan.seed, owned_from_ms=wall_clock() - 86_400_000)
         await load_brand(settings, brand)
-        await _edge_knows(settings, len(brand.links))
+        await edge_knows(settings, len(brand.links))
         clickhouse = await ClickHouse.connect(settings)
         stack.push_async_callback(clickhouse.close)
         kafka = await stack.enter_async_context(open_log(settings))
@@ -144,7 +144,7 @@ async def _drained(scene: _Scene, before: Totals, sender: Sender, probe: Freshne
 
 
 @asynccontextmanager
-async def _everything(settings: Settings, logs: TextIO, stopped: asyncio.Event) -> AsyncIterator[Supervisor | None]:
+async def everything(settings: Settings, logs: TextIO, stopped: asyncio.Event) -> AsyncIterator[Supervisor | None]:
     """All processes of this machine; None when it is to stop before they are ready."""
     processes = machine.processes(settings, prometheus_program=prometheus.program(settings))
     supervisor = Supervisor(processes, output=Output(logs))
@@ -160,7 +160,7 @@ async def _everything(settings: Settings, logs: TextIO, stopped: asyncio.Event) 
         await supervisor.stop()
 
 
-async def _edge_knows(settings: Settings, links: int) -> None:
+async def edge_knows(settings: Settings, links: int) -> None:
     """Wait until the edge's snapshot holds the brand's links."""
     url = f"http://{settings.edge.admin_host}:{settings.edge.admin_port}/metrics"
     deadline = time.monotonic() + _EDGE_KNOWS_S

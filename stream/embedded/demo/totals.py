@@ -102,6 +102,8 @@ def differences(report: dict[str, Any]) -> list[str]:
         for name in ("raw_rows", "window_clicks")
         if not least <= report[name] <= most
     ]
+    if report["clicks_accepted"] != report["raw_rows"]:
+        found.append(f"{report['clicks_accepted']} clicks were accepted, but there are {report['raw_rows']} rows")
     if report["clicks_rejected"]:
         found.append(f"{report['clicks_rejected']} clicks were rejected")
     return found
