@@ -1,10 +1,7 @@
 """The edge in tests: requests and answers without a server, and a real edge process."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +12,6 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from schemas.registry import Link, Record
-from stream.base import runfile
 from stream.base.clock import wall_clock
 from stream.base.settings import load
 from stream.edge.decide import Facts
@@ -25,6 +21,7 @@ from stream.registry.snapshot import Builder, Snapshot
 from stream.spool.reader import Reader
 from stream.spool.segments import Position
 from tests.support import registry
+from tests.support.broker import start, wait_ready
 
 NOW_MS = 1_790_000_000_000
 """2026-09-21T14:13:20Z, 22:13:20 in Shanghai."""
@@ -149,14 +146,10 @@ def seed(environ: Mapping[str, str], *records: Record) -> None:
 class EdgeProcess:
     """A running edge."""
 
-    def __init__(self, environ: Mapping[str, str], process: "subprocess.Popen[bytes]", name: str) -> None:
+    def __init__(self, environ: Mapping[str, str], process: subprocess.Popen[bytes], name: str, log: Path) -> None:
         self.settings = load(environ)
         self.process = process
-        deadline = time.monotonic() + 30
-        while (running := runfile.read(self.settings, name)) is None or running.pid != process.pid:
-            assert process.poll() is None, f"the edge ended with {process.returncode}"
-            assert time.monotonic() < deadline, "the edge did not get ready"
-            time.sleep(0.02)
+        running = wait_ready(process, self.settings, name, log)
         self.port = running.port
         self.url = f"http://{running.host}:{running.port}"
         self.admin = f"http://{running.admin_host}:{running.admin_port}"
@@ -173,14 +166,15 @@ class EdgeProcess:
 
 
 @contextmanager
-def edge_process(environ: Mapping[str, str], name: str = "edge") -> Iterator[EdgeProcess]:
+def edge_process(environ: dict[str, str], name: str = "edge") -> Iterator[EdgeProcess]:
     """A real edge, ready; it is gone afterwards."""
-    process = subprocess.Popen([sys.executable, "-m", "stream", "edge"], env={**os.environ, **environ})
+    log = load(environ).data.dir / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    process = start("edge", environ, log)
     try:
-        yield EdgeProcess(environ, process, name)
+        yield EdgeProcess(environ, process, name, log)
     finally:
-        if process.poll() is None:
-            process.kill()
+        process.kill()
         process.wait(timeout=30)
 
 
