@@ -74,7 +74,11 @@ def write_users(path: Path, databases: Iterable[str], query_memory: int) -> None
         bi=Role.BI,
         query_memory=query_memory,
         fixed="".join(f"<{name}><readonly/></{name}>" for name in _FIXED_SETTINGS),
-        grants="".join(f"<query>GRANT SELECT ON {name}.bi_*</query>" for name in plain),
+        # A grant by prefix does not let its holder enter the database (USE, `database=` of a client).
+        grants="".join(
+            f"<query>GRANT SELECT ON {name}.bi_*</query><query>GRANT SHOW DATABASES ON {name}.*</query>"
+            for name in plain
+        ),
     )
     _replace(path, text)
 
