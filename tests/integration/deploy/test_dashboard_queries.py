@@ -1,0 +1,89 @@
+"""Every query of the dashboards and rules, executed.
+
+PromQL by a real Prometheus that scrapes every metric there is, SQL by the real ClickHouse engine with the migrated
+schema, as the read-only user that Grafana is.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from stream.base.settings import Settings, load
+from stream.sink.clickhouse import ClickHouse
+from tests.support.metrics import Query, promql, recorded, rules, sql
+from tests.support.prometheus import Prometheus, exporting, running
+
+PROMQL, SQL = promql(), sql()
+ALERTS = frozenset(rule["alert"] for rule in rules() if "alert" in rule)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that has scraped the whole catalogue often enough for every recording rule to have a value."""
+    with exporting() as target, running(tmp_path_factory.mktemp("prometheus"), target, free_port()) as started:
+        deadline = time.monotonic() + 60
+        while missing := [name for name in sorted(recorded()) if not started.query(name)]:
+            assert time.monotonic() < deadline, f"no value after a minute: {missing}"
+            time.sleep(0.2)
+        yield started
+
+
+def as_grafana_asks(expression: str) -> str:
+    """A query with its template variables filled in."""
+    return expression.replace("$window", "1h").replace("$guide", ".*")
+
+
+@pytest.mark.parametrize("query", PROMQL, ids=[query.origin for query in PROMQL])
+def test_a_promql_query_is_answered_with_data(prometheus: Prometheus, query: Query) -> None:
+    result = prometheus.query(as_grafana_asks(query.text))
+    # An alert's query is empty when all is well; whether it fires when it should is promtool's to test.
+    assert result or query.origin in ALERTS
+
+
+def test_rules_were_loaded_and_are_healthy(prometheus: Prometheus) -> None:
+    found = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    assert {rule["name"] for rule in found} == recorded() | ALERTS
+    assert {rule["health"] for rule in found} == {"ok"}
+
+
+def as_the_plugin_sends(statement: str) -> str:
+    """A statement with the macros of Grafana's ClickHouse plugin filled in, for the last day."""
+    now_s = int(time.monotonic()) + 1_795_000_000
+    statement = re.sub(
+        r"\$__timeInterval\((\w+)\)", r"toStartOfInterval(toDateTime(\1), INTERVAL 60 second)", statement
+    )
+    statement = statement.replace("$__fromTime", f"toDateTime({now_s - 86_400})")
+    return statement.replace("$__toTime", f"toDateTime({now_s})")
+
+
+@pytest.mark.parametrize("query", SQL, ids=[query.origin for query in SQL])
+async def test_a_sql_query_is_answered_to_the_read_only_user(
+    migrated: ClickHouse, environ: dict[str, str], query: Query
+) -> None:
+    reader = load(
+        environ
+        | {
+            "GUIDESTREAM_CLICKHOUSE_USER": environ["GUIDESTREAM_CLICKHOUSE_BI_USER"],
+            "GUIDESTREAM_CLICKHOUSE_PASSWORD": environ["GUIDESTREAM_CLICKHOUSE_BI_PASSWORD"],
+        }
+    )
+    await run_as(reader, as_the_plugin_sends(query.text))
+
+
+async def run_as(settings: Settings, statement: str) -> None:
+    client = await ClickHouse.connect(settings)
+    try:
+        assert "$" not in statement
+        await client.query(statement)
+    finally:
+        await client.close()
