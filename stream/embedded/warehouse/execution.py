@@ -118,11 +118,6 @@ class Execution:
         """Whether something is still to be given back by `close`."""
         return self._connection is not None or self._session is not None
 
-    @property
-    def encodes(self) -> bool:
-        """Whether the answer is compressed."""
-        return self._encoder is not None
-
     def feed(self, data: bytes) -> None:
         """More data of an INSERT."""
         assert self._insert is not None
@@ -139,6 +134,10 @@ class Execution:
         """The next part of the answer; empty at its end."""
         with self._noting():
             return next(self.answer.rest, b"") if self.answer.rest else b""
+
+    def last(self, text: bytes) -> bytes:
+        """End an answer that failed on the way with this text, compressed as the answer is."""
+        return self._encoder.feed(text) + self._encoder.end() if self._encoder else text
 
     def close(self) -> None:
         """Give everything back; what still runs is cancelled."""

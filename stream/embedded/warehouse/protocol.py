@@ -56,19 +56,30 @@ class Call:
     """Values of `{name:Type}` in the statement."""
 
 
-def read(method: str, query_string: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Call:
+def parameters(query_string: str) -> dict[str, str]:
+    """The parameters of a URL.
+
+    Raises:
+        EngineError: they are not valid UTF-8, or too many.
+    """
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise EngineError(36, "BAD_ARGUMENTS", f"the URL's parameters cannot be read: {error}") from error
+    return dict(pairs)
+
+
+def read(method: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Call:
     """Read a request.
 
     Args:
         method: GET, POST or HEAD.
-        query_string: of its URL, as sent.
+        fields: parameters of its URL; the fields of a multipart body count like them.
         headers: names in lower case.
-        form: fields of a multipart body, which count like those of the URL.
 
     Raises:
         EngineError: it cannot be understood.
     """
-    fields = {**form, **_fields(query_string)}
     user, password = _credentials(fields, headers)
     if fields.get("role"):
         raise EngineError(511, "UNKNOWN_ROLE", f"There is no role `{fields['role'][:64]}`")
@@ -93,14 +104,6 @@ def read(method: str, query_string: str, headers: Mapping[str, str], form: Mappi
         settings={name: value for name, value in fields.items() if name not in _OWN and not name.startswith("param_")},
         parameters={name.removeprefix("param_"): value for name, value in fields.items() if name.startswith("param_")},
     )
-
-
-def _fields(query_string: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise EngineError(36, "BAD_ARGUMENTS", f"the URL's parameters cannot be read: {error}") from error
-    return dict(pairs)
 
 
 def _flag(fields: Mapping[str, str], name: str) -> bool:

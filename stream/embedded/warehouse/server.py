@@ -65,7 +65,8 @@ class Warehouse:
             return web.Response(text=_PONG)
         query_id = ""
         try:
-            call = protocol.read(request.method, request.query_string, _headers(request), {})
+            fields = protocol.parameters(request.query_string)
+            call = protocol.read(request.method, fields, _headers(request))
             query_id = call.query_id or str(uuid.uuid4())
             role = self._users.authenticate(call.user, call.password, anonymous=call.anonymous)
             await _invite(request)
@@ -105,8 +106,9 @@ class Warehouse:
         body: Body | None = None
         if request.content_type == "multipart/form-data":
             form = await read_form(request)
-            tables, fields = external.read(form.files, form.fields)
-            call = protocol.read(request.method, request.query_string, _headers(request), fields)
+            fields = {**form.fields, **protocol.parameters(request.query_string)}
+            tables, fields = external.read(form.files, fields)
+            call = protocol.read(request.method, fields, _headers(request))
         else:
             coding = request.headers.get("Content-Encoding", "")
             body = Body(request, codec.decoder(coding, native=call.native_body))
@@ -162,8 +164,8 @@ class Warehouse:
                     await response.write(piece)
                 piece = await self._in_thread(execution, execution.more)
         except BaseException as error:
-            if isinstance(error, EngineError) and not execution.encodes:
-                await response.write(_exception_block(tag, error.text(self._engine.version)))
+            if isinstance(error, EngineError):
+                await response.write(execution.last(_exception_block(tag, error.text(self._engine.version))))
             # The body stays without its end, so that no client takes it for complete.
             if request.transport is not None:
                 request.transport.close()
