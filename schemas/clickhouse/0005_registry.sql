@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS {database}.links {on_cluster}
     platform_urls Map(LowCardinality(String), String) COMMENT '按平台的落地地址 / destination per platform',
     country_urls  Map(LowCardinality(String), String) COMMENT '按国家的落地地址 / destination per country',
     variants      Array(Tuple(name String, weight UInt32, url String)) COMMENT '测试版本 / arms of its A/B test',
-    status        UInt16                        COMMENT '跳转状态码 / 302 or 307',
+    status        UInt16                        COMMENT '跳转状态码 / HTTP status, 302 or 307',
     disabled      Bool                          COMMENT '是否停用 / switched off',
     deleted       Bool                          COMMENT '是否删除 / deleted',
     version       UInt64                        COMMENT '版本 / offset in the registry topic',
