@@ -114,12 +114,8 @@ def decode_wire(kind: str, id_: str, value: bytes) -> Wire:
         raise Reject("too_large", f"{len(value)} bytes, at most {MAX_RECORD_BYTES}")
     try:
         wire: Wire = _DECODERS[kind].decode(value)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Reject(_reason(value, str(error)), str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Reject("not_json", str(error)) from error
-    except RecursionError as error:
-        raise Reject("too_deep", "nested further than a record has levels") from error
     own = _own_id(wire)
     if own != id_:
         raise Reject("out_of_range", f"the key names {id_!r}, the value {own!r}")
@@ -199,9 +195,16 @@ def _fields(record: Any) -> dict[str, Any]:
     return fields
 
 
-def _reason(value: bytes, message: str) -> Reason:
+def _reason(value: bytes, message: str) -> Reason:  # noqa: PLR0911 - one return for each reason
     """The closed reason of a contract that was broken; only bad records pay for the second look."""
-    decoded = msgspec.json.decode(value)
+    try:
+        decoded = msgspec.json.decode(value)
+    except UnicodeDecodeError:
+        return "not_utf8"
+    except msgspec.DecodeError:
+        return "not_json"
+    except RecursionError:
+        return "too_deep"
     if type(decoded) is not dict:
         return "not_object"
     if decoded.get("v") != RECORD_VERSION:

@@ -110,11 +110,11 @@ class _Form:
 
     def day(self, text: str, field: str) -> None:
         try:
-            ok = not text or date.fromisoformat(text).isoformat() == text
+            ok = not text or ("1970" <= text < "2100" and date.fromisoformat(text).isoformat() == text)
         except ValueError:
             ok = False
         if not ok:
-            self.wrong(field, f"{text[:40]!r} is no day; give YYYY-MM-DD")
+            self.wrong(field, f"{text[:40]!r} is no day from 1970 to 2099; give YYYY-MM-DD")
 
     def money(self, text: str, field: str) -> None:
         if text and not _MONEY.fullmatch(text):
