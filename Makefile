@@ -25,6 +25,8 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 lock: setup ## recompute the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --upgrade --extra embedded pyproject.toml --output-file deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --constraint deploy/requirements.txt --extra embedded --extra dev pyproject.toml --output-file $(LOCK)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --constraint deploy/requirements.txt pyproject.toml --output-file deploy/docker/requirements.txt
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --constraint $(LOCK) - --output-file deploy/docker/requirements-build.txt
 
 test-tools:
 	@.ci/debian $(TEST_TOOLS)
