@@ -43,25 +43,31 @@ class Row:
         return self.minute, self.guide_id, self.link, self.variant, self.kafka_partition
 
 
-def _json(values: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(orjson.dumps(one, default=str) + b"\n" for one in values)
+async def insert_rows(clickhouse: ClickHouse, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows of any table as one block; all have the same columns."""
+    values = list(rows)
+    block = b"".join(orjson.dumps(one) + b"\n" for one in values)
+    await clickhouse.insert(table, list(values[0]), block, fmt="JSONEachRow")
 
 
 async def insert_clicks(clickhouse: ClickHouse, rows: Iterable[Row]) -> None:
     """Insert raw rows as one block."""
-    values = [
-        {
-            **asdict(row),
-            "click_id": f"click-{row.kafka_partition}-{row.kafka_offset}",
-            "append_time": row.event_time + timedelta(milliseconds=20),
-        }
-        for row in rows
-    ]
-    for one in values:
-        for name, value in one.items():
-            if isinstance(value, datetime):
-                one[name] = value.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    await clickhouse.insert("clicks", list(values[0]), _json(values), fmt="JSONEachRow")
+    await insert_rows(
+        clickhouse,
+        "clicks",
+        (
+            {name: _text(value) for name, value in asdict(row).items()}
+            | {
+                "click_id": f"click-{row.kafka_partition}-{row.kafka_offset}",
+                "append_time": _text(row.event_time + timedelta(milliseconds=20)),
+            }
+            for row in rows
+        ),
+    )
+
+
+def _text(value: Any) -> Any:
+    return value.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] if isinstance(value, datetime) else value
 
 
 def windows_of(rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -97,5 +103,4 @@ def windows_of(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 async def insert_windows(clickhouse: ClickHouse, windows: Iterable[dict[str, Any]]) -> None:
     """Insert window rows as one block."""
-    values = list(windows)
-    await clickhouse.insert("link_windows", list(values[0]), _json(values), fmt="JSONEachRow")
+    await insert_rows(clickhouse, "link_windows", windows)
