@@ -51,12 +51,14 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(settings.spool.send_timeout_ms / 1000):
                 await producer.start()
-                # All topics: asking for one by name makes some clusters create it with the wrong configuration.
-                await producer.client.fetch_all_metadata()
+                # All topics: asking for one by name makes some clusters create it, with the wrong configuration.
+                there = (await producer.client.fetch_all_metadata()).partitions_for_topic(topic)
+                if there:
+                    await producer.client.add_topic(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await publisher.close()
             raise UnavailableError(f"Kafka at {settings.kafka.bootstrap} cannot be reached: {error!r}") from error
-        if not producer.client.cluster.partitions_for_topic(topic):
+        if not there:
             await publisher.close()
             raise UnavailableError(f"Kafka has no topic {topic!r}: create it with guidestream topics")
         return publisher
