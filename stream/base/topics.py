@@ -17,7 +17,7 @@ from stream.base.settings import Settings
 
 _HOUR_MS = 3_600_000
 _SETTLE_S = 15.0
-"""A broker knows a topic some milliseconds after the controller made it; a cluster under load takes longer."""
+"""A broker knows what the controller did some milliseconds later; a cluster under load takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +168,30 @@ async def _compare_configs(admin: AIOKafkaAdminClient, wanted: tuple[Wanted, ...
         for key, value in topic.config.items()
         if found[topic.name].get(key) != value
     ]
-    changed = {difference.topic for difference in differences}
-    if apply and changed:
-        # This request replaces all of a topic's own values, so those that somebody else set are sent along.
-        resources = [
-            ConfigResource(ConfigResourceType.TOPIC, topic.name, own[topic.name] | dict(topic.config))
-            for topic in wanted
-            if topic.name in changed
-        ]
-        for response in await admin.alter_configs(resources):
-            for code, message, _kind, name in response.resources:
-                if code:
-                    raise for_code(code)(f"{name}: {message}")
+    if apply and differences:
+        changed = {difference.topic for difference in differences}
+        await _alter(admin, tuple(topic for topic in wanted if topic.name in changed), own)
     return differences
+
+
+async def _alter(admin: AIOKafkaAdminClient, changed: tuple[Wanted, ...], own: dict[str, dict[str, str]]) -> None:
+    """Set the configurations and return when they are in force."""
+    # This request replaces all of a topic's own values, so those that somebody else set are sent along.
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, own[topic.name] | dict(topic.config)) for topic in changed
+    ]
+    for response in await admin.alter_configs(resources):
+        for code, message, _kind, name in response.resources:
+            if code:
+                raise for_code(code)(f"{name}: {message}")
+    deadline = asyncio.get_running_loop().time() + _SETTLE_S
+    while True:
+        found, _ = await _configs(admin, changed)
+        if all(topic.config.items() <= found[topic.name].items() for topic in changed):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnavailableError(f"configurations are not in force after {_SETTLE_S:.0f} s")
+        await asyncio.sleep(0.05)
 
 
 async def _configs(

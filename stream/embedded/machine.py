@@ -40,7 +40,13 @@ def processes(settings: Settings, *, prometheus_program: Path | None = None) -> 
         guidestream(settings, "migrate", after=clickhouse, once=True),
         guidestream(settings, "edge", name=edge, after=("topics",), stop_s=settings.edge.drain_ms / 1000 + _SLACK_S),
         guidestream(settings, "api", after=("topics", "migrate")),
-        guidestream(settings, "worker", after=("topics", "migrate"), stop_s=settings.worker.drain_ms / 1000 + _SLACK_S),
+        guidestream(
+            settings,
+            "worker",
+            name=worker,
+            after=("topics", "migrate"),
+            stop_s=settings.worker.drain_ms / 1000 + _SLACK_S,
+        ),
     ]
     if prometheus_program is not None:
         found.append(_prometheus(settings, prometheus_program, after=(edge, worker)))
@@ -84,6 +90,7 @@ def _prometheus(settings: Settings, program: Path, *, after: tuple[str, ...]) ->
         environ=_environ(settings),
         after=after,
         ready=answers,
+        optional=True,  # its port is often taken by another Prometheus, and no number depends on it
     )
 
 

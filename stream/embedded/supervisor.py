@@ -52,6 +52,8 @@ class Process:
     ready: Callable[[int], Awaitable[bool]] = _at_once
     """Asked with its pid until it says True; not asked of a one-shot."""
     stop_s: float = 15.0
+    optional: bool = False
+    """When it cannot be started the others go on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +210,26 @@ class Supervisor:
                 child.ready.set()
                 return
             failures = 1 if monotonic() - began > self._patience.healthy_s else failures + 1
-            self._give_up_if_hopeless(child, code, failures)
+            if self._is_hopeless(child, code, failures):
+                self._give_up(child, code)
+                return
             pause_s = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2 ** (failures - 1))
             _log.warning("ended, is started again", name=child.spec.name, exit_code=code, pause_s=pause_s)
             await self._pause(pause_s)
 
-    def _give_up_if_hopeless(self, child: _Child, code: int, failures: int) -> None:
+    def _is_hopeless(self, child: _Child, code: int, failures: int) -> bool:
         if child.ready.is_set():
-            return
+            return False
         # Wrong settings do not mend themselves; once it was ready they were right, and the port is only still in use.
-        if code == SettingsError.exit_code or failures >= self._patience.tries:
-            lines = "\n".join(f"  {line}" for line in child.last_lines)
-            raise GaveUpError(f"{child.spec.name} cannot be started (exit code {code}):\n{lines}")
+        return code == SettingsError.exit_code or failures >= self._patience.tries
+
+    def _give_up(self, child: _Child, code: int) -> None:
+        lines = "\n".join(f"  {line}" for line in child.last_lines)
+        error = GaveUpError(f"{child.spec.name} cannot be started (exit code {code}):\n{lines}")
+        if not child.spec.optional:
+            raise error
+        _log.error("going on without it", name=child.spec.name, error=str(error))
+        child.ready.set()
 
     async def _live_once(self, child: _Child) -> int:
         """Start it, watch it, and leave nothing of it behind; its exit code."""

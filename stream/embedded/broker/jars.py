@@ -102,12 +102,12 @@ def _fetch_all(missing: tuple[Jar, ...], cache: Path, fetch: Fetch, sleep: Calla
             problems = [problem for problem in results if problem]
         missing = _broken(missing, cache)
         if missing and wait_s is not None:
-            _log.warning("fetching Kafka failed, trying again", problems=problems[:3], wait_s=wait_s)
+            _log.warning("fetching Kafka failed, trying again", first_problem=problems[0], wait_s=wait_s)
             sleep(wait_s)
     if missing:
         raise UnavailableError(
             f"{len(missing)} jars of Kafka could not be fetched into {cache}:\n  "
-            + "\n  ".join(problems[:5])
+            + "\n  ".join(problems[:3])
             + "\nThe first start needs network access to a Maven repository (HTTPS_PROXY is respected); try again, copy"
             " that directory from a machine where it worked, or point GUIDESTREAM_KAFKA_BOOTSTRAP at a Kafka of yours."
         )
@@ -120,7 +120,7 @@ def _fetch_one(jar: Jar, cache: Path, fetch: Fetch) -> str:
     try:
         fetch(jar.coordinate, cache)
     except Exception as error:  # noqa: BLE001 - jgo and its HTTP client raise many kinds; each means "not fetched"
-        return f"{jar.coordinate}: {error}"
+        return f"{jar.coordinate}: {str(error)[:300]}"
     return "" if jar.is_intact(cache) else f"{jar.coordinate}: what came is not what kafka.lock names"
 
 

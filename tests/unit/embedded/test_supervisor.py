@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -152,9 +153,16 @@ async def test_a_process_that_never_gets_ready_is_given_up_after_some_tries(scen
     assert scene.diary() == ["started edge"] * QUICK.tries
 
 
+async def test_the_others_go_on_without_an_optional_one_that_cannot_be_started(scene: Scene) -> None:
+    missing = scene.process("extra", "sys.exit(2)", once=True)
+    supervisor = scene.supervisor(scene.process("edge"), replace(missing, optional=True))
+    await supervisor.start()
+    assert supervisor.pid("edge") is not None
+    await supervisor.stop()
+
+
 async def test_a_process_that_is_not_ready_in_time_is_stopped_and_counts_as_a_failure(scene: Scene) -> None:
-    process = scene.process("worker")
-    never = Process(process.name, process.command, process.environ, ready=_never)
+    never = replace(scene.process("worker"), ready=_never)
     supervisor = scene.supervisor(never, patience=Patience(first_pause_s=0.01, ready_s=0.3, tries=2))
     with pytest.raises(GaveUpError, match="worker"):
         await supervisor.start()
