@@ -1,5 +1,8 @@
 """The real ClickHouse engine, behind its HTTP interface, for the whole test session."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stream.base.settings import load
+from stream.embedded.lifeline import die_with_parent
 from tests.support.broker import start, stop, wait_ready
 
 USER, PASSWORD = "guidestream", "writer-secret"
@@ -39,26 +43,41 @@ class Warehouse:
 
 @contextmanager
 def running(data_dir: Path, **environ: str) -> Iterator[Warehouse]:
-    """Run a warehouse process of its own, on a free port, with its data below `data_dir`."""
-    variables = {
-        "GUIDESTREAM_DATA_DIR": str(data_dir),
-        "GUIDESTREAM_WAREHOUSE_PORT": "0",
-        "GUIDESTREAM_CLICKHOUSE_PASSWORD": PASSWORD,
-        "GUIDESTREAM_CLICKHOUSE_BI_PASSWORD": BI_PASSWORD,
-        **environ,
-    }
+    """Run `guidestream warehouse` on a free port, with its data below `data_dir`."""
+    variables = _variables(data_dir) | environ
     data_dir.mkdir(parents=True, exist_ok=True)
-    log_file = data_dir / "warehouse.log"
-    process = start("warehouse", variables, log_file)
-    try:
-        ready = wait_ready(process, load(variables), "warehouse", log_file)
-        yield Warehouse(f"http://127.0.0.1:{ready.port}", process.pid)
-    finally:
-        stop(process)
+    yield from _until_left(start("warehouse", variables, data_dir / "warehouse.log"), variables, data_dir)
 
 
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """One warehouse for the session; a test isolates itself by its database."""
-    with running(tmp_path_factory.mktemp("warehouse")) as started:
-        yield started
+    """One warehouse for the session; a test isolates itself by the database that `environ` names."""
+    data_dir = tmp_path_factory.mktemp("warehouse")
+    variables = _variables(data_dir)
+    with (data_dir / "warehouse.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.shared_warehouse", str(os.getpid())],
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - the function calls prctl and returns
+        )
+    yield from _until_left(process, variables, data_dir)
+
+
+def _variables(data_dir: Path) -> dict[str, str]:
+    return {
+        "GUIDESTREAM_DATA_DIR": str(data_dir),
+        "GUIDESTREAM_WAREHOUSE_PORT": "0",
+        "GUIDESTREAM_CLICKHOUSE_PASSWORD": PASSWORD,
+        "GUIDESTREAM_CLICKHOUSE_BI_PASSWORD": BI_PASSWORD,
+    }
+
+
+def _until_left(process: subprocess.Popen[bytes], variables: dict[str, str], data_dir: Path) -> Iterator[Warehouse]:
+    try:
+        ready = wait_ready(process, load(variables), "warehouse", data_dir / "warehouse.log")
+        yield Warehouse(f"http://127.0.0.1:{ready.port}", process.pid)
+    finally:
+        stop(process)

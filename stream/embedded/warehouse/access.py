@@ -46,6 +46,7 @@ _USERS: Final = """<clickhouse>
   </default></users>
 </clickhouse>
 """
+_BI_GRANTS: Final = "<query>GRANT SHOW DATABASES ON {database}.*</query><query>GRANT SELECT ON {database}.bi_*</query>"
 _CONFIG: Final = """<clickhouse>
   <users_config>{users}</users_config>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
@@ -64,31 +65,21 @@ def write_users(path: Path, databases: Iterable[str], query_memory: int) -> None
     """Write the roles: the BI role reads what is named `bi_...` in these databases, and nothing else.
 
     Args:
-        path: of the users file; it appears whole or not at all.
-        databases: those of letters, digits and underscores count, others get no grant.
+        path: of the users file. The engine reads it when it starts, and never again.
+        databases: need not exist yet.
         query_memory: bytes that one query may use.
     """
-    plain = sorted(name for name in databases if name.isascii() and name.replace("_", "a").isalnum())
     text = _USERS.format(
         writer=Role.WRITER,
         bi=Role.BI,
         query_memory=query_memory,
         fixed="".join(f"<{name}><readonly/></{name}>" for name in _FIXED_SETTINGS),
-        # A grant by prefix does not let its holder enter the database (USE, `database=` of a client).
-        grants="".join(
-            f"<query>GRANT SELECT ON {name}.bi_*</query><query>GRANT SHOW DATABASES ON {name}.*</query>"
-            for name in plain
-        ),
+        grants="".join(_BI_GRANTS.format(database=database) for database in databases),
     )
-    _replace(path, text)
+    path.write_text(text, encoding="utf-8")
 
 
 def write_config(path: Path, users: Path, memory_bytes: int) -> None:
     """Write the server's configuration file; the caches take a share of the memory, not the engine's 5 GB each."""
-    _replace(path, _CONFIG.format(users=users, memory=memory_bytes, half=memory_bytes // 2, cache=memory_bytes // 16))
-
-
-def _replace(path: Path, text: str) -> None:
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    text = _CONFIG.format(users=users, memory=memory_bytes, half=memory_bytes // 2, cache=memory_bytes // 16)
+    path.write_text(text, encoding="utf-8")

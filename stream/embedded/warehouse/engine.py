@@ -8,7 +8,7 @@ import contextlib
 import importlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -56,17 +56,14 @@ class Analysis:
     read_only: bool
     statements: int
     """0 when it cannot be parsed."""
-    changes_databases: bool
 
 
 class Engine:
     """The engine of this process and its data directory."""
 
-    def __init__(self, chdb: Any, target: str, users: Path, memory_bytes: int) -> None:
+    def __init__(self, chdb: Any, target: str, memory_bytes: int) -> None:
         self._chdb = chdb
         self._target = target
-        self._users = users
-        self._query_memory = memory_bytes * 3 // 4
         self._bi_memory = memory_bytes // 2
         self.result_bytes: Final = memory_bytes // 8
         """Bound of a result that cannot be streamed."""
@@ -76,11 +73,12 @@ class Engine:
         self.compresses: Final = self.ask("SELECT getSetting('enable_http_compression')") in ("1", "true")
 
     @classmethod
-    def open(cls, directory: Path, memory_bytes: int) -> Self:
+    def open(cls, directory: Path, databases: Iterable[str], memory_bytes: int) -> Self:
         """Open the engine on a directory that no other process has open.
 
         Args:
             directory: holds the data and the engine's configuration.
+            databases: whose `bi_` views the BI role may read.
             memory_bytes: that the engine may use; a query that would use more fails.
 
         Raises:
@@ -89,15 +87,14 @@ class Engine:
         store = directory / "engine"
         store.mkdir(parents=True, exist_ok=True)
         users, config = directory / "users.xml", directory / "server.xml"
-        access.write_users(users, (), memory_bytes)
+        access.write_users(users, databases, memory_bytes * 3 // 4)
         access.write_config(config, users, memory_bytes)
         os.environ["TZ"] = "UTC"  # read when the engine starts; storage is UTC wherever the machine stands
         # Importing chdb starts a throw-away engine that reads config.xml of the current directory: be where none is.
         with contextlib.chdir(store):
             chdb = importlib.import_module("chdb")._chdb  # noqa: SLF001 - the wrapper around it adds only data frames
-        engine = cls(chdb, f"{store}?config-file={config}", users, memory_bytes)
+        engine = cls(chdb, f"{store}?config-file={config}", memory_bytes)
         engine._keep_default_database(empty=not any((store / "metadata" / "default").glob("*.sql")))
-        engine.refresh_grants()
         return engine
 
     def connect(self, role: Role, settings: Mapping[str, str], database: str = "") -> "Connection":
@@ -129,7 +126,6 @@ class Engine:
         return Analysis(
             read_only=found["query_class"].name == "READ_ONLY",
             statements=found["statement_count"],
-            changes_databases=found["changes_database_lifecycle"],
         )
 
     def render(self, sql: str) -> str:
@@ -156,12 +152,6 @@ class Engine:
     def kill(self, query_id: str) -> None:
         """Ask a running statement to stop; no error when there is none."""
         self.ask("KILL QUERY WHERE Settings['log_comment'] = {id:String} ASYNC", {"id": _escaped_value(query_id)})
-
-    def refresh_grants(self) -> None:
-        """Let the BI role read the `bi_` views of every database there is now."""
-        names = self.ask("SELECT name FROM system.databases WHERE engine = 'Atomic'").split()
-        access.write_users(self._users, names, self._query_memory)
-        self.ask("SYSTEM RELOAD USERS")
 
     def close(self) -> None:
         """Close the engine; every connection must be closed before."""

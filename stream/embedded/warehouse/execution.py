@@ -24,7 +24,6 @@ SMALL: Final = 256 * 1024
 SPOOL: Final = 8 * 1024 * 1024
 """An answer that must be complete before it begins is kept in memory up to this size, then in a file."""
 
-_MOVES_DATABASES: Final = frozenset(b"RENAME EXCHANGE ATTACH DETACH UNDROP RESTORE".split())
 _KEEPS: Final = frozenset(b"SET USE".split())
 _EVALUATES: Final = (
     "input_format_values_interpret_expressions",
@@ -186,8 +185,6 @@ class Execution:
         with self._noting():
             pieces = run(text, fmt, self._call.parameters, self.answer.stats)
             self._take(formats.splice(fmt, pieces) if streams else pieces, fmt if answers else "")
-        if analysis.changes_databases or found.verb in _MOVES_DATABASES:
-            self._engine.refresh_grants()
 
     def _check(self, found: Statement, text: str) -> Analysis:
         """Refuse what may not run."""

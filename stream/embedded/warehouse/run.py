@@ -6,6 +6,7 @@ import ipaddress
 import os
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -44,8 +45,12 @@ def check(settings: Settings) -> None:
         )
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, *, bi_databases: Iterable[str] = ()) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: name the database whose `bi_` views the BI user reads.
+        bi_databases: more such databases, for a process that many tests share.
 
     Raises:
         SettingsError: it would be open to strangers.
@@ -55,7 +60,8 @@ async def run(settings: Settings) -> None:
     directory = _directory(settings)
     lock = _lock(directory)
     try:
-        engine = Engine.open(directory, settings.warehouse.memory_mib * 1024 * 1024)
+        memory = settings.warehouse.memory_mib * 1024 * 1024
+        engine = Engine.open(directory, (settings.clickhouse.database, *bi_databases), memory)
     except EngineError as error:
         raise UnavailableError(f"the warehouse in {directory} cannot be opened: {error}") from error
     warehouse = Warehouse(engine, _users(settings), settings.warehouse.threads, time.monotonic)
