@@ -1,11 +1,16 @@
 """Whose address a request came from, and the prefix of it that may be written down. Pure."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Final, NamedTuple
 
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 """What an IPv4 address looks like to a socket that speaks both: ::ffff:203.0.113.9."""
+
+
+_LONGEST: Final = 64
+"""Characters of an address with a port; more cannot be one, and is not worth remembering."""
 
 
 class Address(NamedTuple):
@@ -29,13 +34,15 @@ def client_address(peer: str, forwarded: Sequence[str], trusted_proxies: int) ->
     """
     if trusted_proxies:
         entries = ",".join(forwarded).rsplit(",", trusted_proxies)
-        if len(entries) >= trusted_proxies:
+        if len(entries) >= trusted_proxies and len(entries[-trusted_proxies]) <= _LONGEST:
             found = parse(entries[-trusted_proxies])
             if found is not UNKNOWN:
                 return found
     return parse(peer)
 
 
+# A connection's peer comes with each of its requests, and visitors come back; 16,384 addresses are about 4 MB.
+@lru_cache(maxsize=16_384)
 def parse(text: str) -> Address:
     """An address with or without a port, in one canonical form; UNKNOWN when it is none."""
     host, _, port = text.strip().partition(":")

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from schemas.clicks import CLICK_VERSION, MAX_UTM, QR_QUERY, UTM_FIELDS, Fetch, Outcome, VisitorKind
+from schemas.clicks import MAX_UTM, QR_QUERY, UTM_FIELDS, Fetch, Outcome, VisitorKind
 from stream.base.country import country_of
 from stream.base.platforms import platform_of
 from stream.edge import rules
@@ -83,24 +83,23 @@ def _by_rules(facts: Facts, plan: Plan, now_ms: int, token: str) -> Decision:
 
 
 def _click(facts: Facts, plan: Plan, now_ms: int, token: str, outcome: Outcome = "redirected") -> dict[str, Any]:
-    click = {
-        "v": CLICK_VERSION,
-        "id": token,
-        "ts": now_ms,
-        **plan.facts,
-        "outcome": outcome,
-        "fetch": facts.fetch,
-        "visitor": facts.visitor,
-        "visitor_kind": facts.visitor_kind,
-    }
-    if facts.prefix:
-        click["ip"] = facts.prefix
-    if facts.user_agent:
-        click["ua"] = facts.user_agent
-    if facts.language:
-        click["lang"] = facts.language
-    if facts.referrer:
-        click["ref"] = facts.referrer
-    if facts.query and QR_QUERY in facts.query.split("&", _LOOKED_AT):
+    # A copy that is filled in takes half the time of a dict that is put together.
+    click = plan.click.copy()
+    fetch, query, prefix, user_agent, language, referrer, visitor, visitor_kind = facts
+    click["id"] = token
+    click["ts"] = now_ms
+    click["outcome"] = outcome
+    click["fetch"] = fetch
+    click["visitor"] = visitor
+    click["visitor_kind"] = visitor_kind
+    if prefix:
+        click["ip"] = prefix
+    if user_agent:
+        click["ua"] = user_agent
+    if language:
+        click["lang"] = language
+    if referrer:
+        click["ref"] = referrer
+    if query and QR_QUERY in query.split("&", _LOOKED_AT):
         click["trigger"] = "qr"
     return click

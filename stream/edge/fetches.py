@@ -41,8 +41,8 @@ def fetch_of(method: str, agent: Agent, purpose: str) -> Fetch:
     Args:
         method: GET or HEAD.
         agent: who asks.
-        purpose: the value of Sec-Purpose, Purpose, X-Purpose or X-Moz, whichever is there: `prefetch`,
-            `prefetch;prerender`, `preview` (Safari's top sites). All mean that nobody has tapped yet.
+        purpose: the value of Sec-Purpose, Purpose or X-Moz, whichever is there: `prefetch`, `prefetch;prerender`,
+            `preview` (Safari's top sites). All mean that nobody has tapped yet.
     """
     if method == "HEAD":
         return "head"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from schemas.clicks import CLICK_VERSION
 from schemas.registry import Guide, Link, Store
 from stream.edge.location import Target, target
 
@@ -29,8 +30,8 @@ class Plan:
     short_url: str
     key: bytes
     """Of its clicks' records: the guide, or the code where there is none."""
-    facts: dict[str, Any]
-    """The fields of a click that the link alone decides."""
+    click: dict[str, Any]
+    """A click on this link as far as the link alone decides it; what is empty here each click fills in."""
     since_ms: int
     until_ms: int
     plain: Target | None
@@ -68,7 +69,7 @@ def plan(link: Link, registry: Registry, now_ms: int, *, zone: ZoneInfo, public_
         zone=zone,
         short_url=f"{public_url}/{link.code}",
         key=(guide_id or link.code).encode(),
-        facts=_facts(link, guide_id, registry),
+        click=_click(link, guide_id, registry),
         since_ms=max((start for start in starts if start <= now_ms), default=-FOREVER),
         until_ms=min((start for start in starts if start > now_ms), default=FOREVER),
         plain=None if ruled else target(link.url, link.kind, added),
@@ -77,12 +78,10 @@ def plan(link: Link, registry: Registry, now_ms: int, *, zone: ZoneInfo, public_
     )
 
 
-def _facts(link: Link, guide_id: str, registry: Registry) -> dict[str, Any]:
+def _click(link: Link, guide_id: str, registry: Registry) -> dict[str, Any]:
     guide = registry.guide(guide_id) if guide_id else None
     store = registry.store(guide.store_id) if guide else None
     facts = {
-        "link": link.code,
-        "kind": link.kind,
         "guide": guide_id,
         "store": guide.store_id if guide else "",
         "region": store.region_id if store else "",
@@ -90,7 +89,18 @@ def _facts(link: Link, guide_id: str, registry: Registry) -> dict[str, Any]:
         "touchpoint": link.touchpoint,
         **dict(link.utm),
     }
-    return {name: value for name, value in facts.items() if value}
+    return {
+        "v": CLICK_VERSION,
+        "id": "",
+        "ts": 0,
+        "link": link.code,
+        "kind": link.kind,
+        **{name: value for name, value in facts.items() if value},
+        "outcome": "",
+        "fetch": "",
+        "visitor": "",
+        "visitor_kind": "",
+    }
 
 
 class Plans:

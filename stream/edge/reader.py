@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from schemas.clicks import MAX_LANGUAGE, MAX_REFERRER, MAX_USER_AGENT, VisitorKind
 from stream.base.settings import Settings
-from stream.edge.addresses import Address, client_address
+from stream.edge.addresses import Address, client_address, parse
 from stream.edge.decide import Facts
 from stream.edge.fetches import Agent, agent_of, fetch_of
 from stream.edge.text import clean
@@ -42,10 +42,12 @@ class Reader:
         referrer = header("referer", "")
         if referrer:
             referrer = clean(referrer.partition("#")[0].partition("?")[0], MAX_REFERRER)
-        purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
+        purpose = header("sec-purpose") or header("purpose") or header("x-moz") or ""
         fetch = fetch_of(method, agent, purpose)
-        trusted = self._trusted_proxies
-        address = client_address(scope.client, headers.get_all("x-forwarded-for") if trusted else (), trusted)
+        if self._trusted_proxies:
+            address = client_address(scope.client, headers.get_all("x-forwarded-for"), self._trusted_proxies)
+        else:
+            address = parse(scope.client)
         visitor, set_cookie = "", ""
         kind: VisitorKind = "cookie"
         if self._cookie is not None:

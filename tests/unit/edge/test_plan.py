@@ -1,9 +1,15 @@
 from dataclasses import replace
+from typing import Any
 
 from schemas.registry import Owner
-from stream.edge.plan import FOREVER, Plans
+from stream.edge.plan import FOREVER, Plan, Plans
 from tests.support.edge import NOW_MS, planned
 from tests.support.registry import guide, link, owned, store
+
+
+def facts(made: Plan) -> dict[str, Any]:
+    """What the link alone decides of a click."""
+    return {name: value for name, value in made.click.items() if value and name != "v"}
 
 
 def test_the_facts_are_those_of_the_guide_who_owns_the_link_now() -> None:
@@ -11,7 +17,7 @@ def test_the_facts_are_those_of_the_guide_who_owns_the_link_now() -> None:
         owned("g1", campaign_id="c1", touchpoint="wecom_chat", utm=(("utm_source", "wecom"),)),
     )
     assert made.key == b"g1"
-    assert made.facts == {
+    assert facts(made) == {
         "link": "a8Xk2Pq",
         "kind": "web",
         "guide": "g1",
@@ -26,13 +32,17 @@ def test_the_facts_are_those_of_the_guide_who_owns_the_link_now() -> None:
 def test_a_link_of_no_guide_is_keyed_by_its_code() -> None:
     made = planned(link())
     assert made.key == b"a8Xk2Pq"
-    assert made.facts == {"link": "a8Xk2Pq", "kind": "web"}
+    assert facts(made) == {"link": "a8Xk2Pq", "kind": "web"}
 
 
 def test_a_guide_or_store_that_the_registry_lacks_leaves_the_rest() -> None:
-    assert planned(owned("gone")).facts == {"link": "a8Xk2Pq", "kind": "web", "guide": "gone"}
-    facts = planned(owned("g2"), guide("g2", "elsewhere")).facts
-    assert facts == {"link": "a8Xk2Pq", "kind": "web", "guide": "g2", "store": "elsewhere"}
+    assert facts(planned(owned("gone"))) == {"link": "a8Xk2Pq", "kind": "web", "guide": "gone"}
+    assert facts(planned(owned("g2"), guide("g2", "elsewhere"))) == {
+        "link": "a8Xk2Pq",
+        "kind": "web",
+        "guide": "g2",
+        "store": "elsewhere",
+    }
 
 
 def test_a_plan_is_good_until_the_link_changes_hands() -> None:
