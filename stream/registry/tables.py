@@ -125,9 +125,9 @@ class _Intake:
         id_ = patch.get(self._table.key, "")
         if id_ and self._seen.setdefault(id_, number) != number:
             problems.append(InputError(f"row {self._seen[id_]} has it too; leave one out", field=self._table.key))
-        if not problems:
-            current = find(self.changes.state, self._table.kind, id_)
-            problems = self._put(current, patch, without_id=not id_)
+        current = find(self.changes.state, self._table.kind, id_)
+        # Also when it is lost already: its other fields are to be looked at too.
+        problems += self._put(current, patch, without_id=not id_)
         self._note(number, problems)
 
     def _put(self, current: Thing | None, patch: fields.Patch, *, without_id: bool) -> list[InputError]:

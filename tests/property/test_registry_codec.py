@@ -1,4 +1,4 @@
-"""Registry records survive the topic, and what is no record is refused in the same way by us and by the JSON Schemas."""
+"""Registry records survive the topic; our reader and the JSON Schemas give every value the same verdict."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.registry import Link, Record, Removed, decode_record, encode_record, record_key
-from schemas.rejects import REASONS, Reject
+from schemas.rejects import Reject
 from tests.support.registry_strategies import records
 
 EVENTS = Path(__file__).parents[2] / "schemas" / "events"
@@ -62,35 +62,32 @@ def test_a_field_of_another_kind_gets_the_same_verdict_from_us_and_from_the_sche
     assert value is not None
     kind = key.decode().partition(":")[0]
     fields = json.loads(value)
-    name = data.draw(st.sampled_from(sorted(SCHEMAS[kind].schema["properties"])))  # type: ignore[index,call-overload]
+    name = data.draw(st.sampled_from(sorted(SCHEMAS[kind].schema["properties"])))  # type: ignore[index]
     if name in {"id", "code", "day"} or (name == "owners" and isinstance(record, Link)):
         return  # the key must name the same thing, and owners must be in order: no schema can say that
     changed = json.dumps(fields | {name: intruder}, allow_nan=False, default=str) if _is_json(intruder) else None
     if changed is None:
         return
-    try:
-        decode_record(key, changed.encode())
-        ours = True
-    except Reject as reject:
-        assert reject.reason in REASONS
-        ours = False
-    assert ours == SCHEMAS[kind].is_valid(json.loads(changed))
+    assert accepted(key, changed.encode()) == SCHEMAS[kind].is_valid(json.loads(changed))
 
 
 @given(st.binary(max_size=200), st.binary(max_size=400) | st.none())
 def test_any_bytes_are_a_record_or_a_reject(key: bytes, value: bytes | None) -> None:
-    try:
-        decode_record(key, value)
-    except Reject as reject:
-        assert reject.reason in REASONS
+    accepted(key, value)
 
 
 @given(st.sampled_from(sorted(SCHEMAS)), st.binary(max_size=400))
 def test_any_bytes_under_a_good_key_are_a_record_or_a_reject(kind: str, value: bytes) -> None:
+    accepted(f"{kind}:x".encode(), value)
+
+
+def accepted(key: bytes, value: bytes | None) -> bool:
+    """Whether it is a record; anything but a record or a reject fails the test."""
     try:
-        decode_record(f"{kind}:x".encode(), value)
-    except Reject as reject:
-        assert reject.reason in REASONS
+        decode_record(key, value)
+    except Reject:
+        return False
+    return True
 
 
 def _is_json(value: Any) -> bool:

@@ -82,7 +82,7 @@ PRIVATE = [
 
 @pytest.mark.parametrize("url", PRIVATE)
 def test_an_address_inside_a_network_is_refused_in_every_spelling(url: str) -> None:
-    with pytest.raises(InputError, match="^url: "):
+    with pytest.raises(InputError, match=r"^url: "):
         check_url(url, "url")
 
 
@@ -130,7 +130,7 @@ def test_an_address_inside_a_network_is_refused_in_every_spelling(url: str) -> N
     ],
 )
 def test_what_is_no_clean_https_address_is_refused(url: str) -> None:
-    with pytest.raises(InputError, match="^url: "):
+    with pytest.raises(InputError, match=r"^url: "):
         check_url(url, "url")
 
 

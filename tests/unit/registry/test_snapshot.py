@@ -1,0 +1,58 @@
+import gc
+import sys
+
+from schemas.registry import Removed, encode_record
+from stream.registry import snapshot as module
+from stream.registry.snapshot import Builder
+from tests.support import registry as make
+
+
+def test_a_link_is_decoded_once_while_it_is_asked_for() -> None:
+    snapshot = Builder().add(make.link()).build()
+    assert snapshot.resolve("a8Xk2Pq") is snapshot.resolve("a8Xk2Pq")
+
+
+def test_a_cached_link_never_outlives_its_change() -> None:
+    first = Builder().add(make.link()).build()
+    assert first.resolve("a8Xk2Pq") is not None
+    changed = Builder(first).add(make.link(disabled=True)).build()
+    assert changed.resolve("a8Xk2Pq") == make.link(disabled=True)
+    assert first.resolve("a8Xk2Pq") == make.link(), "whoever holds the older one sees the older one"
+    removed = Builder(changed).add(Removed("link", "a8Xk2Pq")).build()
+    assert removed.resolve("a8Xk2Pq") is None
+
+
+def test_the_cache_is_bounded_and_keeps_what_is_asked_for() -> None:
+    size = module._CACHED_LINKS
+    snapshot = Builder().add(*(make.link(f"c{i}", i) for i in range(1, 3 * size))).build()
+    hot = snapshot.resolve("c1")
+    for i in range(2, 3 * size):
+        snapshot.resolve(f"c{i}")
+        if i % 100 == 0:
+            assert snapshot.resolve("c1") is hot
+    assert len(snapshot.cache._young) + len(snapshot.cache._old) <= 2 * size
+
+
+def test_a_change_copies_only_the_part_it_touches() -> None:
+    first = Builder().add(*(make.link(f"c{i}", i) for i in range(1, 5000))).build()
+    second = Builder(first).add(make.link("c7", 7, disabled=True)).build()
+    assert sum(one is not other for one, other in zip(first.shards, second.shards, strict=True)) == 1
+    assert second.guides is first.guides
+
+
+def test_links_are_nothing_that_the_garbage_collector_looks_into() -> None:
+    snapshot = Builder().add(*(make.link(f"c{i}", i) for i in range(1, 100))).build()
+    assert not any(gc.is_tracked(shard) for shard in snapshot.shards if shard)
+
+
+def test_it_knows_what_the_newest_record_of_a_key_is() -> None:
+    things = (make.store(), make.guide(), make.link())
+    snapshot = Builder().add(*things).build()
+    for thing in things:
+        key, value = encode_record(thing)
+        assert value is not None
+        assert snapshot.holds(key, value)
+        assert not snapshot.holds(key, value + b" ")
+        assert not snapshot.holds(key + b"x", value)
+    assert not snapshot.holds(b"meta:numbers", b"{}")
+    assert sys.getsizeof(snapshot.shards) < 16_000

@@ -1,0 +1,95 @@
+import stat
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from stream.base.settings import Settings
+from stream.registry import store
+from stream.registry.snapshot import Builder, Mark, Snapshot
+from tests.support import registry as make
+
+HOUR = 3_600_000
+NOW = 1_790_000_000_000
+
+
+def some() -> Snapshot:
+    return (
+        Builder()
+        .add(make.store(), make.guide(), *(make.link(f"c{i}", i) for i in range(1, 200)))
+        .build(300, Mark(299, 1, 2))
+    )
+
+
+def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    store.save(path, some(), saved_ms=NOW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "it holds salts"
+
+
+def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    store.save(path, some(), saved_ms=NOW)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(store.DamagedError):
+            store.load(path)
+    for place in range(0, len(whole), 61):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with pytest.raises(store.DamagedError):
+            store.load(path)
+
+
+def test_a_missing_block_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    store.save(path, Builder().add(make.link()).build(1), saved_ms=NOW)
+    first = path.read_bytes()
+    store.save(path, Builder().build(1), saved_ms=NOW)
+    second = path.read_bytes()
+    end_of_first = len(first) - first.rindex(b"E\x01")
+    path.write_bytes(second[: second.rindex(b"E\x01")] + first[-end_of_first:])
+    with pytest.raises(store.DamagedError, match="missing"):
+        store.load(path)
+
+
+def test_a_damaged_file_is_passed_over_with_a_warning(settings: Settings) -> None:
+    path = store.path_of(settings)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a snapshot at all, but long enough for a frame")
+    with capture_logs() as logs:
+        assert store.load_fresh(settings, NOW) is None
+    assert [line["log_level"] for line in logs] == ["warning"]
+
+
+def test_from_an_old_file_nobody_goes_on_reading(settings: Settings) -> None:
+    store.save(store.path_of(settings), some(), saved_ms=NOW)
+    fresh, old = (store.load_fresh(settings, NOW + hours * HOUR) for hours in (1, 13))
+    assert fresh == some()
+    assert old is not None
+    assert (old.mark, old.links) == (None, 199), (
+        "it may have missed a deletion, so the topic is read from its beginning"
+    )
+    from_the_future = store.load_fresh(settings, NOW - 1)
+    assert from_the_future is not None
+    assert from_the_future.mark is None
+
+
+def test_without_a_file_there_is_no_snapshot_and_no_warning(settings: Settings) -> None:
+    with capture_logs() as logs:
+        assert store.load_fresh(settings, NOW) is None
+    assert logs == []
+
+
+def test_a_disk_that_refuses_leaves_the_file_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "snapshot"
+    store.save(path, some(), saved_ms=NOW)
+
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        store.save(path, Builder().build(1), saved_ms=NOW)
+    assert store.load(path) == (some(), NOW)
+    assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
