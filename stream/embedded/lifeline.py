@@ -1,4 +1,4 @@
-"""Child processes that cannot outlive their parent, whichever way it dies."""
+"""How processes of a machine hang together: children that cannot outlive their parent, signals that ask to stop."""
 
 import ctypes
 import os
@@ -23,3 +23,9 @@ def die_with_parent() -> Callable[[], None]:
             os._exit(1)
 
     return in_child
+
+
+def stop_signals() -> set[signal.Signals]:
+    """The signals that ask a process to stop: a closed terminal too, unless it was started with nohup."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return {signal.SIGTERM, signal.SIGINT} | (set() if ignored else {signal.SIGHUP})

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final, TextIO
 
 import orjson
@@ -25,15 +26,17 @@ class Output:
         """One line of a child, without its line end."""
         if not line.strip():
             return
+        with suppress(OSError, ValueError):  # our reader is gone or the disk is full: the children work on
+            self._stream.write(self._shown(name, line) + "\n")
+            self._stream.flush()
+
+    def _shown(self, name: str, line: bytes) -> str:
         fields = _fields(line)
         if self._readable:
-            self._stream.write(f"{name:<{_NAME_WIDTH}}| {_for_people(fields, line)}\n")
-        elif fields is not None and "process" in fields:
-            self._stream.write(line.decode("utf-8", "replace") + "\n")
-        else:
-            named = {"process": name} | (fields or {"event": line.decode("utf-8", "replace")})
-            self._stream.write(orjson.dumps(named).decode() + "\n")
-        self._stream.flush()
+            return f"{name:<{_NAME_WIDTH}}| {_for_people(fields, line)}"
+        if fields is not None and "process" in fields:
+            return line.decode("utf-8", "replace")
+        return orjson.dumps({"process": name} | (fields or {"event": line.decode("utf-8", "replace")})).decode()
 
 
 async def lines_of(descriptor: int) -> AsyncIterator[bytes]:

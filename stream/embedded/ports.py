@@ -35,10 +35,16 @@ def with_free_ports(settings: Settings) -> Settings:
     if uses_broker(settings):
         addresses["kafka"] = {"bootstrap": f"127.0.0.1:{found.broker.port}"}
     if uses_warehouse(settings):
-        addresses["clickhouse"] = {"url": f"http://127.0.0.1:{found.warehouse.port}"}
+        addresses["clickhouse"] = {"url": f"http://{reachable(found.warehouse.host, found.warehouse.port)}"}
     if found.edge.public_url == _default("edge", "public_url"):
         addresses["edge"] = {"public_url": f"http://127.0.0.1:{found.edge.port}"}
     return _updated(found, addresses)
+
+
+def reachable(host: str, port: int) -> str:
+    """host:port at which this machine reaches what listens on an address, which may be one that means all of them."""
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the other way round
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def located(settings: Settings) -> Settings:
@@ -51,7 +57,7 @@ def located(settings: Settings) -> Settings:
     if broker is not None and uses_broker(settings):
         addresses["kafka"] = {"bootstrap": f"{broker.host}:{broker.port}"}
     if warehouse is not None and uses_warehouse(settings):
-        addresses["clickhouse"] = {"url": f"http://{warehouse.host}:{warehouse.port}"}
+        addresses["clickhouse"] = {"url": f"http://{reachable(warehouse.host, warehouse.port)}"}
     return _updated(settings, addresses)
 
 

@@ -9,6 +9,7 @@ import orjson
 import stream
 from stream.base import http
 from stream.base.settings import Settings
+from stream.embedded.ports import reachable
 
 HOST = "127.0.0.1"
 
@@ -49,7 +50,7 @@ def configuration(settings: Settings, rules: tuple[Path, ...]) -> dict[str, Any]
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": [str(path) for path in rules],
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": [f"{host}:{port}"]}]}
+            {"job_name": job, "static_configs": [{"targets": [reachable(host, port)]}]}
             for job, (host, port) in targets.items()
         ],
     }

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from stream.base import log
 from stream.base.errors import GuidestreamError, SettingsError
-from stream.embedded.lifeline import die_with_parent
+from stream.embedded.lifeline import die_with_parent, stop_signals
 from stream.embedded.output import Output, lines_of
 
 _PROBE_S: Final = 0.05
@@ -162,7 +162,7 @@ class Supervisor:
             asked.set()
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in stop_signals():
             loop.add_signal_handler(number, on_signal)
         until_asked = asyncio.create_task(asked.wait())
         work = asyncio.create_task(self._start_and_wait(when_ready))

@@ -6,7 +6,7 @@ from stream.base import log, runfile
 from stream.base.errors import UnavailableError
 from stream.base.settings import Settings
 from stream.embedded import machine, prometheus
-from stream.embedded.ports import with_free_ports
+from stream.embedded.ports import reachable, with_free_ports
 from stream.embedded.supervisor import Supervisor
 
 _log = log.get(__name__)
@@ -51,11 +51,11 @@ def _prometheus(settings: Settings) -> Path | None:
 def _say_where_to_look(settings: Settings, *, with_prometheus: bool) -> None:
     places = {
         "short links": settings.edge.public_url,
-        "api": f"http://{settings.api.host}:{settings.api.port}",
+        "api": f"http://{reachable(settings.api.host, settings.api.port)}",
         "clickhouse": settings.clickhouse.url,
         "kafka": settings.kafka.bootstrap,
-        "edge metrics": f"http://{settings.edge.admin_host}:{settings.edge.admin_port}/metrics",
-        "worker metrics": f"http://{settings.worker.metrics_host}:{settings.worker.metrics_port}/metrics",
+        "edge metrics": f"http://{reachable(settings.edge.admin_host, settings.edge.admin_port)}/metrics",
+        "worker metrics": f"http://{reachable(settings.worker.metrics_host, settings.worker.metrics_port)}/metrics",
     }
     if with_prometheus:
         places["prometheus"] = f"http://{prometheus.HOST}:{settings.prometheus.port}"

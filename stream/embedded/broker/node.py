@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from stream.base.settings import Settings
 from stream.embedded.broker import jars
 from stream.embedded.broker.config import HOST, PROPERTIES, Node
 from stream.embedded.broker.jvm import Jvm, runtime
+from stream.embedded.lifeline import stop_signals
 
 MIN_FREE_BYTES = 256 * 2**20
 """Kafka stops for good when its disk is full; below this it would not get far."""
@@ -27,8 +28,6 @@ STOP_S = 20.0
 """A clean stop takes 0.3 s; after this it is killed, which costs the next start a recovery and no data."""
 LOCK_S = 2.0
 """How long the JVM of a broker that was killed may take to vanish."""
-
-_WAKE = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 _log = log.get(__name__)
 
@@ -53,7 +52,7 @@ def serve(settings: Settings, *, cache: Path | None = None) -> None:
             held=held,
         )
         # From here on a signal waits until it is asked for, so none can come between start and clean-up.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals() | {signal.SIGCHLD})
         node.write_configuration()
         _format_once(node, jvm)
         _run(settings, node, jvm)
@@ -107,13 +106,21 @@ def _format_once(node: Node, jvm: Jvm) -> None:
     if (node.data / "meta.properties").exists():  # Kafka writes it last
         return
     shutil.rmtree(node.data, ignore_errors=True)  # a format that was interrupted: there is no data without that file
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster_id = new_cluster_id(lambda: uuid.uuid4().bytes)
     with (node.logs / "format.log").open("w+b") as output:
         tool = jvm.start(node, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", PROPERTIES, output=output)
         if tool.wait(START_S):
             output.seek(0)
             raise GuidestreamError(f"formatting {node.data} failed:\n{output.read()[-2000:].decode(errors='replace')}")
     _log.info("formatted", cluster_id=cluster_id)
+
+
+def new_cluster_id(draw: Callable[[], bytes]) -> str:
+    """A cluster id as Kafka makes them: 16 bytes in base64url, not one that looks like an option of a command."""
+    while True:
+        text = base64.urlsafe_b64encode(draw()).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
 
 
 def _run(settings: Settings, node: Node, jvm: Jvm) -> None:
@@ -146,7 +153,7 @@ def _until_it_answers(node: Node, broker: subprocess.Popen[bytes]) -> bool:
 
 def _asked_to_stop(node: Node, broker: subprocess.Popen[bytes], *, timeout_s: float) -> bool:
     """Wait for a signal: True when it asks to stop, False otherwise; raises when the JVM has ended."""
-    received = signal.sigtimedwait(_WAKE, timeout_s)
+    received = signal.sigtimedwait(stop_signals() | {signal.SIGCHLD}, timeout_s)
     if broker.poll() is not None:
         raise GuidestreamError(f"the broker ended by itself (exit code {broker.returncode})\n{last_words(node)}")
     return received is not None and received.si_signo != signal.SIGCHLD

@@ -6,7 +6,7 @@ import pytest
 
 from stream.base.errors import UnavailableError
 from stream.embedded.broker.config import Node, server_properties
-from stream.embedded.broker.node import MIN_FREE_BYTES, check_space, last_words
+from stream.embedded.broker.node import MIN_FREE_BYTES, check_space, last_words, new_cluster_id
 
 
 @pytest.fixture
@@ -43,6 +43,11 @@ def test_last_words_are_the_last_lines_when_none_is_an_error(node: Node) -> None
 
 def test_last_words_of_a_node_that_left_none_still_name_the_place(node: Node) -> None:
     assert str(node.logs) in last_words(node)
+
+
+def test_a_cluster_id_never_looks_like_an_option() -> None:
+    drawn = iter([b"\xf8" + bytes(15), b"\xfb" + bytes(15), bytes(16)])
+    assert new_cluster_id(lambda: next(drawn)) == "A" * 22
 
 
 def test_every_address_in_the_configuration_is_the_loopback_one() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from stream.base.settings import Settings, load
 from stream.embedded.machine import processes
-from stream.embedded.ports import uses_broker, uses_warehouse, with_free_ports
+from stream.embedded.ports import reachable, uses_broker, uses_warehouse, with_free_ports
 from stream.embedded.prometheus import configuration, program, rule_files
 from stream.embedded.supervisor import Supervisor
 
@@ -74,6 +74,19 @@ def test_somebody_elses_kafka_and_clickhouse_keep_their_addresses_and_none_is_st
     assert not uses_warehouse(settings)
     names = [process.name for process in processes(settings)]
     assert names == ["topics", "migrate", "edge", "api", "worker"]
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("127.0.0.1", "127.0.0.1:9"),
+        ("0.0.0.0", "127.0.0.1:9"),  # noqa: S104 - nothing is bound
+        ("::", "[::1]:9"),
+        ("10.0.0.5", "10.0.0.5:9"),
+    ],
+)
+def test_an_address_that_means_all_is_reached_by_the_loopback_one(host: str, reached: str) -> None:
+    assert reachable(host, 9) == reached
 
 
 def test_processes_come_up_in_an_order_that_works(tmp_path: Path) -> None:

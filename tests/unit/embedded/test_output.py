@@ -43,6 +43,13 @@ def test_on_a_terminal_lines_are_for_people() -> None:
     ]
 
 
+def test_a_reader_that_is_gone_does_not_stop_the_children() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with pytest.raises(BrokenPipeError), os.fdopen(theirs, "w") as stream:  # the buffer's rest, when it is closed
+        Output(stream).write("edge", b"{}")
+
+
 @pytest.mark.parametrize("cut", [1, 7, 4096])
 async def test_lines_are_whole_however_the_bytes_arrive(cut: int) -> None:
     content = b"first\n\nthird without end " + "中文".encode() * 50
