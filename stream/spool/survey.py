@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stream.spool import cursor, segments
 from stream.spool.cursor import Cursor
-from stream.spool.frame import HEADER_BYTES
+from stream.spool.frame import HEADER_BYTES, Record
 from stream.spool.reader import Reader
 from stream.spool.segments import Position
 
@@ -23,6 +23,18 @@ class Survey:
     """When the oldest record that waits was appended, milliseconds since 1970 UTC."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything that waits, read through."""
+
+    records: int
+    damaged_bytes: int
+    """Covered by no valid record: kill -9 leaves a few, a broken disk more."""
+    maybe_sent: int
+    """Records that will be sent marked, because an earlier shipper may have sent them."""
+    first: list[Record]
+
+
 def survey(directory: Path) -> Survey:
     """Look at a spool directory; cheap enough for every second.
 
@@ -37,6 +49,28 @@ def survey(directory: Path) -> Survey:
             begin = at.acked.offset if number == at.acked.segment else 0
             waiting += max(0, size - max(begin, HEADER_BYTES))
     return Survey(at, sizes, waiting, _oldest(directory, at.acked) if waiting else None)
+
+
+def contents(directory: Path, at: Cursor, *, first: int = 0) -> Contents:
+    """Read all that waits behind a cursor, about a second per million records; keeps the `first` records.
+
+    Raises:
+        InvariantError: a segment was written by a newer version.
+    """
+    reader = Reader(directory, at.acked)
+    records = damaged = maybe_sent = 0
+    kept: list[Record] = []
+    try:
+        while True:
+            chunk = reader.read(stop=at.begun)
+            damaged += chunk.damaged
+            if not chunk.records:
+                return Contents(records, damaged, maybe_sent, kept)
+            kept += chunk.records[: first - len(kept)]
+            records += len(chunk.records)
+            maybe_sent += len(chunk.records) if chunk.start < at.begun else 0
+    finally:
+        reader.close()
 
 
 def _oldest(directory: Path, position: Position) -> int | None:
