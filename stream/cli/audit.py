@@ -1,7 +1,6 @@
 """`guidestream audit`: recount windows from raw rows and from Kafka, name what differs."""
 
 import asyncio
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -28,7 +27,7 @@ def run(
     """Compare windows with raw rows, and raw rows with Kafka; exit 1 if anything differs."""
     report = asyncio.run(_audit(None if full else hours))
     if as_json:
-        typer.echo(orjson.dumps({"difference": report.difference, **asdict(report)}).decode())
+        typer.echo(orjson.dumps(report.as_dict()).decode())
     else:
         typer.echo("\n".join(report.lines()))
     raise typer.Exit(1 if report.difference else 0)

@@ -6,7 +6,8 @@ windows are not written yet are work in progress and no difference.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from stream.sink.accounts import Account, account
 from stream.sink.clickhouse import ClickHouse
@@ -38,6 +39,17 @@ class AuditReport:
     def first(self) -> WindowDifference | None:
         """The earliest window that differs."""
         return self.windows.first
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, for JSON."""
+        plain: dict[str, Any] = {"difference": self.difference, **asdict(self)}
+        if self.first:
+            plain["windows"]["first"] = {
+                "key": self.first.key._asdict(),
+                "window": self.first.window._asdict(),
+                "raw": self.first.raw._asdict(),
+            }
+        return plain
 
     def lines(self) -> list[str]:
         """The report for people, the last line being the verdict."""
