@@ -55,8 +55,16 @@ def listen(host: str, port: int) -> socket.socket:
 class Server:
     """Answers requests from `start` until `stop`."""
 
-    def __init__(self, handle: Handle, listening: socket.socket, *, max_connections: int) -> None:
-        self._handle, self._socket, self._max_connections = handle, listening, max_connections
+    def __init__(
+        self,
+        handle: Handle,
+        listening: socket.socket,
+        *,
+        max_connections: int,
+        header_timeout_ms: int = HEADER_TIMEOUT_MS,
+    ) -> None:
+        self._handle, self._socket = handle, listening
+        self._max_connections, self._header_timeout_ms = max_connections, header_timeout_ms
         self._signal = _engine.WorkerSignal()
         self._stopped: asyncio.Future[None] | None = None
         self._told = False
@@ -78,7 +86,7 @@ class Server:
             py_threads=1,
             backpressure=self._max_connections,
             http_mode="1",
-            http1_opts=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
+            http1_opts=HTTP1Settings(header_read_timeout=self._header_timeout_ms, max_buffer_size=BUFFER_BYTES),
         )
         worker.serve_str(scheduler, loop, self._signal)
 

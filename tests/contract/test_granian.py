@@ -5,7 +5,7 @@ import http.client
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
 import pytest
@@ -15,10 +15,12 @@ from stream.edge.server import BUFFER_BYTES, Handle, Server, listen
 
 
 @asynccontextmanager
-async def serving(handle: Handle, *, max_connections: int = 100) -> AsyncIterator[tuple[Server, int]]:
+async def serving(
+    handle: Handle, *, max_connections: int = 100, header_timeout_ms: int = 10_000
+) -> AsyncIterator[tuple[Server, int]]:
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    server = Server(handle, listening, max_connections=max_connections)
+    server = Server(handle, listening, max_connections=max_connections, header_timeout_ms=header_timeout_ms)
     server.start()
     try:
         yield server, port
@@ -135,6 +137,33 @@ async def test_more_connections_than_allowed_wait_until_one_ends() -> None:
         held[0][1].close()
         assert (await waiting).startswith(b"HTTP/1.1 200")
         held[1][1].close()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nHost:", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"], ids=["nothing", "half", "one"]
+)
+async def test_a_connection_that_sends_nothing_more_is_closed(sent: bytes) -> None:
+    async with serving(ok, header_timeout_ms=200) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+
+
+async def test_a_connection_that_drips_is_closed_all_the_same() -> None:
+    async with serving(ok, header_timeout_ms=300) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        ended = asyncio.create_task(reader.read())
+        writer.write(b"GET / HTTP/1.1\r\nX: ")
+        with suppress(ConnectionError):
+            for _ in range(2000):
+                writer.write(b"a")
+                await asyncio.sleep(0.01)
+                if ended.done():
+                    break
+            assert ended.done()
+            await ended
+        writer.close()
 
 
 async def test_stopping_finishes_answers_closes_idle_connections_and_refuses_new_ones() -> None:
