@@ -113,9 +113,7 @@ async def test_edges_that_start_together_agree_on_the_salts(kafka_topics: Settin
     today = salts.utc_day(wall_clock())
     data = kafka_topics.data
     others = [
-        kafka_topics.model_copy(
-            update={"data": kafka_topics.data.model_copy(update={"dir": kafka_topics.data.dir / n})}
-        )
+        kafka_topics.model_copy(update={"data": data.model_copy(update={"dir": data.dir / name})})
         for name in ("one", "two", "three")
     ]
     async with following(others[0]) as one, following(others[1]) as two, following(others[2]) as three:
