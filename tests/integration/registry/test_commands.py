@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from stream.base.errors import GuidestreamError, NotFoundError
 from stream.base.settings import Settings
 from stream.cli import registry, registry_io
+from stream.registry.fields import FIELDS
 
 Run = Callable[..., Result]
 
@@ -103,5 +103,5 @@ def test_what_cannot_be_done_is_said_and_nothing_is_changed(run: Run) -> None:
 @pytest.mark.parametrize("kind", registry.apps)
 def test_help_names_every_column_of_a_file(kind: str) -> None:
     text = CliRunner().invoke(registry.apps[kind], ["import", "--help"]).stdout
-    for field in registry.FIELDS[kind]:
+    for field in FIELDS[kind]:
         assert f"{field.name}:" in text
