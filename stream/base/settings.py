@@ -285,10 +285,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             continue
         section, _, field = name.removeprefix(PREFIX).lower().partition("_")
         kind = Settings.model_fields.get(section)
-        model = kind.annotation if kind else None
-        if model is None or field not in getattr(model, "model_fields", {}):
+        fields = getattr(kind.annotation, "model_fields", {}) if kind else {}
+        if field not in fields:
             problems.append(f"{name}: no such setting; see guidestream config for their names")
             continue
+        if not environ[name] and fields[field].annotation not in (str, SecretStr):
+            continue  # an empty number or path means "not set": a compose file passes variables on like that
         values.setdefault(section, {})[field] = environ[name]
     settings = None
     try:

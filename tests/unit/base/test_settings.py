@@ -49,6 +49,19 @@ def test_wrong_settings_are_all_named_at_once() -> None:
     assert "PATH" not in message
 
 
+def test_an_empty_path_or_number_is_not_set_but_an_empty_word_is() -> None:
+    found = load(
+        {
+            "GUIDESTREAM_KAFKA_CA_FILE": "",
+            "GUIDESTREAM_DATA_DIR": "",
+            "GUIDESTREAM_EDGE_PORT": "",
+            "GUIDESTREAM_EDGE_VISITOR_COOKIE": "",
+        }
+    )
+    assert (found.kafka.ca_file, found.data.dir, found.edge.port) == (None, load({}).data.dir, 8080)
+    assert found.edge.visitor_cookie == ""
+
+
 def test_settings_travel_to_a_child_process_unchanged(tmp_path: Path) -> None:
     settings = load(
         SECRETS | {"GUIDESTREAM_DATA_DIR": str(tmp_path / "数据"), "GUIDESTREAM_WORKER_REJECT_LIMIT": "0.25"}
