@@ -11,10 +11,11 @@ from schemas.topics import CLICKS
 from stream.base import log, runfile
 from stream.base.admin import AdminServer
 from stream.base.clock import wall_clock
+from stream.base.listening import listen
 from stream.base.settings import Settings
 from stream.base.token_keys import token_keys
 from stream.edge.handler import Handler
-from stream.edge.server import Server, listen
+from stream.edge.server import Server
 from stream.registry.follower import Follower
 from stream.spool import Shipper, Spool
 

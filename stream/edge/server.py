@@ -23,7 +23,6 @@ from granian import _granian
 from granian.http import HTTP1Settings
 
 from stream.base import log
-from stream.base.errors import SettingsError
 
 HEADER_TIMEOUT_MS: Final = 10_000
 BUFFER_BYTES: Final = 16 * 1024
@@ -33,23 +32,6 @@ _log = log.get(__name__)
 
 Handle = Callable[[Any, Any], None]
 """Answers one request: RSGI scope and protocol. Called from one thread, never twice at once."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 picks a free one.
-
-    Raises:
-        SettingsError: the address cannot be listened on.
-    """
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        found.bind((host, port))
-    except OSError as error:
-        found.close()
-        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from error
-    return found
 
 
 class Server:

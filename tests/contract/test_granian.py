@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from stream.base.errors import SettingsError
-from stream.edge.server import BUFFER_BYTES, Handle, Server, listen
+from stream.base.listening import listen
+from stream.edge.server import BUFFER_BYTES, Handle, Server
 
 
 @asynccontextmanager
