@@ -8,6 +8,7 @@ BENCHES = {
     "worker": "whole path to ClickHouse beside plain Faust and a bare consumer loop",
     "edge": "redirects of one edge process beside nginx",
     "pipeline": "tap to queryable and to gauge with everything on this machine; ready after kill -9",
+    "soak": "memory over ten minutes of taps",
     "registry": "a million links: ready, memory, look-ups",
 }
 
