@@ -21,7 +21,7 @@ CREATE OR REPLACE VIEW {database}.bi_guides {on_cluster}
     store_name   String                   COMMENT '门店名称 / name of the store',
     region_id    String                   COMMENT '区域编号 / region id',
     region_name  String                   COMMENT '区域名称 / name of the region',
-    hire_date    Nullable(Date)           COMMENT '入职日期 / hire date',
+    hire_date    Nullable(Date32)         COMMENT '入职日期 / hire date',
     monthly_cost Nullable(Decimal(18, 4)) COMMENT '月成本 / monthly cost',
     currency     String                   COMMENT '币种 / currency',
     wecom_userid String                   COMMENT '企业微信账号 / WeCom user id',
@@ -40,8 +40,8 @@ CREATE OR REPLACE VIEW {database}.bi_campaigns {on_cluster}
 (
     campaign_id String                   COMMENT '活动编号 / campaign id',
     name        String                   COMMENT '活动名称 / name',
-    start       Nullable(Date)           COMMENT '开始日期 / first day',
-    `end`       Nullable(Date)           COMMENT '结束日期 / last day',
+    start       Nullable(Date32)         COMMENT '开始日期 / first day',
+    `end`       Nullable(Date32)         COMMENT '结束日期 / last day',
     budget      Nullable(Decimal(18, 4)) COMMENT '预算 / budget',
     currency    String                   COMMENT '币种 / currency',
     disabled    Bool                     COMMENT '是否停用 / switched off'
