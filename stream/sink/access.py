@@ -1,5 +1,8 @@
 """The read-only user for BI: may read the `bi_*` views and nothing else.
 
+The views run with the rights of the user who migrated (their definer), so whoever reads one needs no right on the
+tables behind it, and the definer must not be dropped while they are in use.
+
 A server keeps it as SQL access entities, made here. The embedded warehouse has no such store; it knows the same user
 from the same settings and guards it itself.
 """

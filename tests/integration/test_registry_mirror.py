@@ -35,7 +35,7 @@ FULL = Link(
 async def test_every_field_of_every_thing_arrives(migrated: ClickHouse) -> None:
     campaign = Campaign("c1", "双十一", start="2026-11-01", end="2026-02-30", budget="12345678901.2345")
     worker = guide(hire_date="1969-07-20", monthly_cost="8000.5", wecom_userid="zhangsan")
-    records = [
+    records: list[Record | Removed] = [
         store(),
         worker,
         campaign,
