@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Final
@@ -38,6 +39,8 @@ class Follower:
         self._saved: tuple[Snapshot, int] = (self._shown, 0)
         """The snapshot on disk, and when it was written."""
         self._ready = False
+        self._current = asyncio.Event()
+        """Set while the topic is followed: a writer that starts from this snapshot has little to read."""
         self._tended_day = ""
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -88,12 +91,14 @@ class Follower:
                     self._show(await self._replica.catch_up(reader))
                     _logger.info("registry read", links=self._shown.links, offset=self._shown.offset)
                     pause = _RETRY_S[0]
+                    self._current.set()
                     await self._keep_up(reader)
             except (UnavailableError, TopicLostError) as error:
                 _logger.warning("registry not followed, the snapshot stays in force", reason=str(error))
             except Exception:
                 # The edge must outlive whatever a broken broker makes the client raise.
                 _logger.exception("registry not followed, the snapshot stays in force")
+            self._current.clear()
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, no secret
             pause = min(2 * pause, _RETRY_S[1])
 
@@ -127,10 +132,15 @@ class Follower:
     # -- salts ---------------------------------------------------------------------------------------------------------
 
     async def _tend(self) -> None:
-        # Edges that start together need not all try to be the one who writes.
-        await asyncio.sleep(random.uniform(0, 1))  # noqa: S311 - spreads writers, no secret
         while True:
             self._keep_salts()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TEND_S):
+                    await self._current.wait()
+            if not self._current.is_set():
+                continue
+            # Edges that start together need not all try to be the one who writes.
+            await asyncio.sleep(random.uniform(0, 1))  # noqa: S311 - spreads writers, no secret
             try:
                 await self._write_salts()
             except GuidestreamError as error:
@@ -140,17 +150,18 @@ class Follower:
             await asyncio.sleep(_TEND_S)
 
     def _keep_salts(self) -> None:
-        """There is a salt for today whatever happens, and none that is expired."""
+        """There is a salt for today whatever happens, and no key of one that is expired."""
         now_ms = self._clock()
         own = salts.own_salts(self._shown, now_ms)
-        old = [day for day in self._shown.salts if salts.expired(day, now_ms)]
+        old = [day for day, key in self._shown.salts.items() if key and salts.expired(day, now_ms)]
         if own == self._shown.own_salts and not old:
             return
         self._replica.keep_salts(own)
         for day in old:
             self._replica.forget_salt(day)
-        kept = {day: salt for day, salt in self._shown.salts.items() if day not in old}
-        self._shown = replace(self._shown, own_salts=own, salts=kept)
+        self._shown = replace(
+            self._shown, own_salts=own, salts={**self._shown.salts, **dict.fromkeys(old, salts.FORGOTTEN)}
+        )
 
     async def _write_salts(self) -> None:
         """Once a day, and while the topic lacks a salt: what is missing is written, what is expired deleted."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.registry import Removed, encode_record
 from schemas.rejects import Reject
 from stream.base import log
 from stream.base.errors import UnavailableError
@@ -83,8 +82,8 @@ class Replica:
             self._stale = True
 
     def forget_salt(self, day: str) -> None:
-        """Drop a salt here, whatever the topic still holds."""
-        self._builder.feed(*encode_record(Removed("salt", day)))
+        """Drop a salt's key here; that the topic still holds it stays known."""
+        self._builder.forget_salt(day)
         self._stale = True
 
     def _apply(self, records: Sequence[Any]) -> None:

@@ -11,6 +11,8 @@ from typing import Final
 from schemas.registry import Removed, Salt, encode_record
 from stream.registry.snapshot import Snapshot
 
+FORGOTTEN: Final = b""
+"""In place of a key that is dropped here while the topic still holds it, so that somebody deletes it there."""
 _SALT_BYTES: Final = 32
 _KEPT: Final = timedelta(hours=48)
 

@@ -78,7 +78,7 @@ class Snapshot:
     stores: Mapping[str, Store] = field(default_factory=dict, repr=False)
     campaigns: Mapping[str, Campaign] = field(default_factory=dict, repr=False)
     salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """UTC day, YYYY-MM-DD -> secret of visitor ids."""
+    """UTC day, YYYY-MM-DD -> secret of visitor ids; empty when it is forgotten here and the topic still holds it."""
     own_salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Salts made here, in force for a day that the topic has none for."""
     cache: _Cache = field(default_factory=_Cache, repr=False, compare=False)
@@ -185,6 +185,10 @@ class Builder:
             self.feed(*encode_record(record))
         return self
 
+    def load_salts(self, salts: Mapping[str, bytes]) -> None:
+        """Apply salts, forgotten ones too."""
+        self._table("salt").update(salts)
+
     def load_links(self, links: Iterable[tuple[str, bytes]]) -> None:
         """Apply codes and values of links that were checked before; `highest_number` does not follow them."""
         for code, value in links:
@@ -195,6 +199,11 @@ class Builder:
     def raise_highest(self, number: int) -> None:
         """No link that is made later gets this number or one below it."""
         self._highest = max(self._highest, number)
+
+    def forget_salt(self, day: str) -> None:
+        """Drop the key of a salt that the topic holds."""
+        if day in self._tables["salt"]:
+            self._table("salt")[day] = b""
 
     def build(self, offset: int = 0, mark: Mark | None = None) -> Snapshot:
         """The snapshot of all that was applied; `offset` is the next one of the topic to be read."""

@@ -17,7 +17,7 @@ from zlib import crc32
 
 import orjson
 
-from schemas.registry import Record, Salt, encode_record
+from schemas.registry import Record, encode_record
 from schemas.rejects import Reject
 from stream.base import log
 from stream.base.settings import Settings
@@ -102,6 +102,7 @@ def _blocks(snapshot: Snapshot, saved_ms: int) -> Iterator[tuple[bytes, list[byt
         "offset": snapshot.offset,
         "mark": astuple(snapshot.mark) if snapshot.mark else None,
         "highest": snapshot.highest_number,
+        "salts": {day: key.hex() for day, key in snapshot.salts.items()},
         "own_salts": {day: key.hex() for day, key in snapshot.own_salts.items()},
     }
     yield _HEAD, [b""], [orjson.dumps(head)]
@@ -109,7 +110,6 @@ def _blocks(snapshot: Snapshot, saved_ms: int) -> Iterator[tuple[bytes, list[byt
         if shard:
             yield _LINKS, [code.encode() for code in shard], list(shard.values())
     records: list[Record] = [*snapshot.stores.values(), *snapshot.guides.values(), *snapshot.campaigns.values()]
-    records += [Salt(day, key) for day, key in snapshot.salts.items()]
     pairs = [encode_record(record) for record in records]
     yield _THINGS, [key for key, _ in pairs], [value or b"" for _, value in pairs]
     yield _END, [b""], [orjson.dumps(snapshot.links + len(records))]
@@ -150,6 +150,7 @@ def _load(blocks: Iterator[tuple[bytes, list[bytes], list[bytes]]]) -> tuple[Sna
     if head.get("format") != _FORMAT:
         raise DamagedError("not a snapshot of this version")
     builder = Builder()
+    builder.load_salts({day: bytes.fromhex(key) for day, key in head["salts"].items()})
     builder.own_salts = {day: bytes.fromhex(key) for day, key in head["own_salts"].items()}
     count = 0
     for kind, keys, values in blocks:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from schemas.registry import Removed
+from schemas.registry import Removed, Salt
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.metrics import REGISTRY_REJECTED
@@ -132,3 +132,13 @@ async def test_a_damaged_file_is_ignored_and_written_anew(
     async with following(kafka_topics) as follower:
         await eventually(lambda: follower.ready)
     assert store.load(path)[0].links == 1
+
+
+async def test_an_expired_salt_is_deleted_from_the_topic_and_forgotten_by_every_edge(kafka_topics: Settings) -> None:
+    now_ms = wall_clock()
+    today, old = (salts.utc_day(now_ms - days * 86_400_000) for days in (0, 5))
+    await Writer(kafka_topics).change(make.writes(Salt(today, b"t" * 32), Salt(old, b"o" * 32)))
+    async with following(kafka_topics) as follower:
+        await eventually(lambda: follower.ready and old not in follower.snapshot.salts)
+        assert follower.snapshot.salt(today) == b"t" * 32
+    assert old not in (await Writer(kafka_topics).read()).salts

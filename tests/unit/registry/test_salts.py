@@ -55,3 +55,14 @@ def test_the_topics_salt_goes_before_an_edges_own_and_replaces_it() -> None:
     snapshot = builder.build()
     assert snapshot.salt(TODAY) == OLD
     assert snapshot.own_salts == {}
+
+
+def test_a_forgotten_salt_serves_nobody_and_is_still_to_be_deleted() -> None:
+    long_ago = salts.utc_day(NOON - 9 * DAY)
+    builder = Builder(with_salts(long_ago, TODAY))
+    builder.forget_salt(long_ago)
+    builder.forget_salt("2000-01-01")
+    snapshot = builder.build()
+    assert (snapshot.salt(long_ago), snapshot.salt(TODAY)) == (None, OLD)
+    assert [decode_record(*record) for record in salts.tend(snapshot, {}, NOON)][-1] == Removed("salt", long_ago)
+    assert "2000-01-01" not in snapshot.salts

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from schemas.registry import Salt
 from stream.base.settings import Settings
 from stream.registry import store
 from stream.registry.snapshot import Builder, Mark, Snapshot
@@ -93,3 +94,12 @@ def test_a_disk_that_refuses_leaves_the_file_that_was_there(tmp_path: Path, monk
         store.save(path, Builder().build(1), saved_ms=NOW)
     assert store.load(path) == (some(), NOW)
     assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
+
+
+def test_a_forgotten_salt_stays_forgotten(tmp_path: Path) -> None:
+    builder = Builder().add(Salt("2026-11-22", b"secret" * 6))
+    builder.forget_salt("2026-11-22")
+    path = tmp_path / "snapshot"
+    store.save(path, builder.build(), saved_ms=NOW)
+    assert b"secret".hex().encode() not in path.read_bytes()
+    assert store.load(path)[0].salts == {"2026-11-22": b""}
