@@ -2,9 +2,13 @@
 
 import logging
 import sys
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
+
+_SILENT_S: Final = 10.0
+_SENTENCES: Final = 1000
+"""Bounds memory: some libraries put what varies into the sentence itself."""
 
 
 def configure(*, process: str, level: str = "info", stream: TextIO | None = None) -> None:
@@ -29,8 +33,9 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
-    # Libraries speak through logging: the same lines, warnings and worse only.
+    # Libraries speak through logging: the same lines, warnings and worse only, each sentence now and then only.
     handler = logging.StreamHandler(out)
+    handler.addFilter(_Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,
@@ -40,6 +45,24 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(number, logging.WARNING))
+
+
+class _Repeats(logging.Filter):
+    """Lets a sentence pass once in a while: a Kafka client says the same fifty times a second while a broker is down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it was not said lately; what varies in it (a node, an error) makes no other sentence of it."""
+        sentence = (record.name, str(record.msg)[:200])
+        if record.created - self._said.get(sentence, 0.0) < _SILENT_S:
+            return False
+        if len(self._said) >= _SENTENCES:
+            self._said.clear()
+        self._said[sentence] = record.created
+        return True
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from stream.base.errors import UnavailableError
-from stream.base.settings import PREFIX, load
+from stream.base.settings import PREFIX, Settings, load
 from stream.embedded.demo.brand import demo_brand
 from stream.embedded.demo.load import load_brand
 from stream.embedded.demo.people import Crowd, Tap
@@ -25,19 +25,35 @@ VICTIMS = ("edge", "worker", "warehouse", "broker", "worker", "edge")
 RATE = 250
 
 
-async def settled(look: Callable[[], Awaitable[Totals]], at_least: int) -> Totals:
-    """The totals once nothing waits and everything agrees, or as they are at the deadline."""
+Rows = list[tuple[str, int]]
+"""Click ids, and at how many offsets each is."""
+
+
+async def look(settings: Settings) -> tuple[Totals, Rows]:
+    async with open_log(settings) as kafka:
+        clickhouse = await ClickHouse.connect(settings)
+        try:
+            rows = await clickhouse.query(
+                "SELECT click_id, uniqExact(kafka_partition, kafka_offset) FROM clicks GROUP BY click_id"
+            )
+            return await totals(settings, clickhouse, kafka), [(str(token), int(count)) for token, count in rows]
+        finally:
+            await clickhouse.close()
+
+
+async def settled(ask: Callable[[], Awaitable[tuple[Totals, Rows]]], at_least: int) -> tuple[Totals, Rows]:
+    """What is there once nothing waits and everything agrees, or as it is at the deadline."""
     deadline = time.monotonic() + 90
     while True:
         try:
-            found = await look()
+            found, rows = await ask()
         except UnavailableError:
             if time.monotonic() > deadline:
                 raise
         else:
-            done = not found.waiting and not found.audit_difference and found.raw_rows >= at_least
-            if (done and found.raw_rows == found.window_clicks) or time.monotonic() > deadline:
-                return found
+            done = not found.waiting and not found.audit_difference and len(rows) >= at_least
+            if (done and found.raw_rows == found.window_clicks == len(rows)) or time.monotonic() > deadline:
+                return found, rows
         await asyncio.sleep(0.5)
 
 
@@ -71,16 +87,8 @@ async def test_no_kill_loses_or_doubles_a_tap(tmp_path: Path, fault_seed: int) -
         await asyncio.sleep(2)
         await sender.stop()
         await sending
-        async with open_log(settings) as kafka:
-            clickhouse = await ClickHouse.connect(settings)
-            try:
-                after = await settled(lambda: totals(settings, clickhouse, kafka), at_least=len(answered))
-                rows = await clickhouse.query(
-                    "SELECT click_id, uniqExact(kafka_partition, kafka_offset) FROM clicks GROUP BY 1"
-                )
-            finally:
-                await clickhouse.close()
-    offsets = {str(token): int(count) for token, count in rows}
+        after, rows = await settled(lambda: look(settings), at_least=len(answered))
+    offsets = dict(rows)
     assert answered <= offsets.keys()
     assert all(count == 1 for count in offsets.values())
     assert len(offsets) <= len(answered) + sender.ledger.unanswered

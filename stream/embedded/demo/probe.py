@@ -70,8 +70,9 @@ class FreshnessProbe:
 
 
 def token_of(location: str) -> str:
-    """The click token that a Location carries, or an empty string."""
+    """The click token that a Location carries, or an empty string; a mini-program's is in a query of its own."""
     for name, value in parse_qsl(urlsplit(location).query):
-        if name in _NAMES and len(value) == TEXT_LENGTH:
-            return value
+        text = value.rpartition("=")[2] if name == TOKEN_PARAMETERS["mini_program"] else value
+        if name in _NAMES and len(text) == TEXT_LENGTH:
+            return text
     return ""
