@@ -48,7 +48,7 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
 
 
 class _Repeats(logging.Filter):
-    """Lets a sentence pass once in a while: a Kafka client says the same fifty times a second while a broker is down."""
+    """Lets a sentence pass once in a while: Kafka clients say the same fifty times a second while a broker is down."""
 
     def __init__(self) -> None:
         super().__init__()
