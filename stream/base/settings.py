@@ -210,6 +210,8 @@ class Api(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Port = Field(8000, description="port; 0 picks a free one")
+    admin_host: str = Field("127.0.0.1", description="address of its /healthz, /readyz, /metrics")
+    admin_port: Port = Field(9110, description="admin port; 0 picks a free one")
 
 
 class Broker(Section):

@@ -13,6 +13,7 @@ _PORTS: Final = (
     ("edge", "port"),
     ("edge", "admin_port"),
     ("api", "port"),
+    ("api", "admin_port"),
     ("worker", "metrics_port"),
     ("prometheus", "port"),
 )

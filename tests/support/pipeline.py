@@ -25,6 +25,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "GUIDESTREAM_EDGE_ADMIN_PORT": "0",
         "GUIDESTREAM_WORKER_METRICS_PORT": "0",
         "GUIDESTREAM_API_PORT": "0",
+        "GUIDESTREAM_API_ADMIN_PORT": "0",
     }
 
 

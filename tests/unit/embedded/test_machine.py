@@ -19,6 +19,7 @@ ZERO = {
         "EDGE_PORT",
         "EDGE_ADMIN_PORT",
         "API_PORT",
+        "API_ADMIN_PORT",
         "WORKER_METRICS_PORT",
         "PROMETHEUS_PORT",
     )
@@ -32,6 +33,7 @@ def _ports(settings: Settings) -> list[int]:
         settings.edge.port,
         settings.edge.admin_port,
         settings.api.port,
+        settings.api.admin_port,
         settings.worker.metrics_port,
         settings.prometheus.port,
     ]
@@ -53,7 +55,7 @@ def test_ports_that_are_set_stay() -> None:
     settings = with_free_ports(
         load({"GUIDESTREAM_BROKER_PORT": "19092", "GUIDESTREAM_EDGE_PUBLIC_URL": "https://s.cn"})
     )
-    assert _ports(settings) == [19092, 8123, 8080, 9108, 8000, 9109, 9090]
+    assert _ports(settings) == [19092, 8123, 8080, 9108, 8000, 9110, 9109, 9090]
     assert settings.kafka.bootstrap == "127.0.0.1:19092"
     assert settings.edge.public_url == "https://s.cn"
 
