@@ -9,7 +9,7 @@ Pure: the caller moves what is returned, and says when it is done. The rules, in
 - A batch is done, and may be committed, when its raw rows are in (before `apply`), the windows it touched are written
   and its marks are worked off.
 
-The life of a batch: raw rows in -> `apply` -> `begin_flush` .. `end_flush`, and beside it `begin_recount` ..
+The life of a batch: tallied, raw rows in -> `apply` -> `begin_flush` .. `end_flush`, and beside it `begin_recount` ..
 `end_recount` -> `settle`. One flush and one recount may be under way at a time, batches may be applied meanwhile.
 """
 
@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from schemas.clicks import Click
-from schemas.windows import WINDOW_MS, Facts, WindowRow
+from schemas.windows import WINDOW_MS, WindowRow
 from stream.aggregate.rows import Key, OpenRow
+from stream.aggregate.tally import Tally
 
 NEVER: Final = -(1 << 62)
 """Before any arrival: no window is closed."""
@@ -78,7 +78,6 @@ class Partition:
         """Batches that are not committed: (number, offset behind its last record)."""
         for row in recovered.rows:
             self.windows.setdefault(row.window_start, {})[row.key] = row
-            row.dirty = True
             self._dirty.append(row)
         if recovered.reach >= recovered.committed:
             # Windows that are open need no mark: their rows were just counted, and are written by the first flush.
@@ -102,62 +101,44 @@ class Partition:
             self.arrival = arrival_ms
             self.closed_before = (arrival_ms - self.grace_ms) // WINDOW_MS * WINDOW_MS
 
-    def apply(
-        self,
-        clicks: Sequence[Click],
-        times: Sequence[int],
-        offsets: Sequence[int],
-        human: Sequence[bool],
-        *,
-        next_offset: int,
-        arrival_ms: int,
-    ) -> int:
+    def apply(self, tally: Tally, *, next_offset: int, arrival_ms: int) -> int:
         """Count a batch whose raw rows are in. Its clicks are judged by T as it was before the batch.
 
         Args:
-            clicks: the accepted clicks in order of their offsets.
-            times: event time of each, milliseconds since 1970 UTC.
-            offsets: Kafka offset of each.
-            human: whether no bot rule marks it.
+            tally: the accepted clicks; its rows become this partition's, it must not be used again.
             next_offset: the offset behind the batch's last record, accepted or not.
             arrival_ms: the highest append time in the batch.
 
         Returns:
-            How many were late.
+            How many clicks were late.
         """
         self._batch += 1
-        closed_before = self.closed_before
-        windows = self.windows
         late = 0
-        current = NEVER
-        rows: dict[Key, OpenRow] = {}
-        for click, time, offset, is_human in zip(clicks, times, offsets, human, strict=True):
-            if time < closed_before:
-                self.late.setdefault(time - time % WINDOW_MS, self._batch)
-                late += 1
-                continue
-            start = time - time % WINDOW_MS
-            if start != current:
-                current = start
-                rows = windows.setdefault(start, {})
-            key = (click.get("guide", ""), click["link"], click.get("variant", ""))
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = OpenRow(start, key, _facts(click))
-            if not row.dirty:
-                row.dirty = True
-                self._dirty.append(row)
-            row.version = offset
-            row.clicks += 1
-            if click["outcome"] == "redirected":
-                row.redirected += 1
-            if is_human:
-                row.human_clicks += 1
-                row.visitors.add(click["visitor"])
+        for start, rows in tally.windows.items():
+            if start < self.closed_before:
+                self.late.setdefault(start, self._batch)
+                late += sum(row.clicks for row in rows.values())
+            elif start in self.windows:
+                self._merge(self.windows[start], rows)
+            else:
+                self.windows[start] = rows
+                self._dirty.extend(rows.values())
         self.next = next_offset
         self._undone.append((self._batch, next_offset))
         self.advance(arrival_ms)
         return late
+
+    def _merge(self, mine: dict[Key, OpenRow], rows: dict[Key, OpenRow]) -> None:
+        for key, row in rows.items():
+            known = mine.get(key)
+            if known is None:
+                mine[key] = row
+                self._dirty.append(row)
+                continue
+            known.merge(row)
+            if not known.dirty:
+                known.dirty = True
+                self._dirty.append(known)
 
     def begin_flush(self) -> Flush:
         """The rows that changed since the last flush."""
@@ -202,9 +183,3 @@ class Partition:
         while self._undone and self._undone[0][0] <= done:
             offset = self._undone.popleft()[1]
         return offset
-
-
-def _facts(click: Click) -> Facts:
-    return Facts(
-        click.get("store", ""), click.get("region", ""), click.get("campaign", ""), click.get("touchpoint", "")
-    )

@@ -34,8 +34,8 @@ class OpenRow:
         self.redirected = 0
         self.version = -1
         self.visitors: set[str] = set()
-        self.dirty = False
-        """Whether it changed since it was last taken for a flush."""
+        self.dirty = True
+        """Whether it changed since it was last taken for a flush; a new row did."""
         self.flushed_clicks = 0
         self.flushed_human = 0
         """Counts as they were last taken for a flush."""
@@ -50,6 +50,14 @@ class OpenRow:
         found.version = row.version
         found.visitors = visitors
         return found
+
+    def merge(self, later: Self) -> None:
+        """Add clicks of the same key that came after these."""
+        self.clicks += later.clicks
+        self.human_clicks += later.human_clicks
+        self.redirected += later.redirected
+        self.version = later.version
+        self.visitors |= later.visitors
 
     def frozen(self) -> WindowRow:
         """The counts as they are now."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from schemas.clicks import Click
+from schemas.click_record import ClickRecord
 from schemas.enrichment import (
     HUMAN,
     UNKNOWN_AGENT,
@@ -63,24 +63,22 @@ class ClickEnricher:
         """
         return cls(place=open_places(city_file))
 
-    def enrich(self, click: Click) -> Enrichment:
-        """Never raises for a click that `decode_click` accepted."""
-        get = click.get
-        user_agent = get("ua", "")
-        header = get("lang", "")
+    def enrich(self, click: ClickRecord) -> Enrichment:
+        """Never raises for a click that `read_click` accepted."""
+        user_agent, header = click.ua, click.lang
         try:
             return Enrichment(
                 self._agent(user_agent),
-                self._verdict(user_agent, click["fetch"], not header),
-                self._place(get("ip", "")),
-                self._referrer(get("ref", "")),
+                self._verdict(user_agent, click.fetch, not header),
+                self._place(click.ip),
+                self._referrer(click.ref),
                 self._language(header),
                 _NO_ERRORS,
             )
         except Exception:  # noqa: BLE001 - whatever it is, the click is kept; the slow way finds which part failed
             return self._enrich_what_works(click)
 
-    def _enrich_what_works(self, click: Click) -> Enrichment:
+    def _enrich_what_works(self, click: ClickRecord) -> Enrichment:
         errors: list[EnrichError] = []
 
         def attempt(name: EnrichError, part: Callable[[], T], neutral: T) -> T:
@@ -90,13 +88,12 @@ class ClickEnricher:
                 errors.append(name)
                 return neutral
 
-        user_agent = click.get("ua", "")
-        header = click.get("lang", "")
+        user_agent, header = click.ua, click.lang
         return Enrichment(
             attempt("agent", lambda: self._agent(user_agent), UNKNOWN_AGENT),
-            attempt("verdict", lambda: self._verdict(user_agent, click["fetch"], not header), HUMAN),
-            attempt("place", lambda: self._place(click.get("ip", "")), UNKNOWN_PLACE),
-            attempt("referrer", lambda: self._referrer(click.get("ref", "")), UNKNOWN_REFERRER),
+            attempt("verdict", lambda: self._verdict(user_agent, click.fetch, not header), HUMAN),
+            attempt("place", lambda: self._place(click.ip), UNKNOWN_PLACE),
+            attempt("referrer", lambda: self._referrer(click.ref), UNKNOWN_REFERRER),
             attempt("language", lambda: self._language(header), ""),
             tuple(errors),
         )

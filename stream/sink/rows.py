@@ -6,10 +6,12 @@ of fragments that were encoded before. The columns stand in the order that lets 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from struct import Struct
 from typing import Final
 
-from schemas.clicks import UTM_FIELDS, Click
+from schemas.click_record import ClickRecord
+from schemas.clicks import UTM_FIELDS
 from schemas.enrichment import Agent, Enrichment, Place, Referrer, Verdict
 from schemas.windows import WindowRow
 from stream.sink.binary import Fragments, array, blob, length, text, texts
@@ -39,6 +41,8 @@ DUPLICATE_COLUMNS: Final = (
     *("kafka_partition", "kafka_offset", "original_partition", "original_offset", "received_at"),
     *("topic", "event_id"),
 )
+_words_of = attrgetter("outcome", "visitor_kind", "trigger", "fetch", "kind")
+_facts_of = attrgetter("link", "guide", "store", "region", "campaign", "touchpoint", "variant", *UTM_FIELDS)
 _BATCH = Struct("<qH")
 _CLICK = Struct("<qqQ???")
 _WINDOW = Struct("<IHQQQQQq")
@@ -74,7 +78,7 @@ class Duplicate:
 class ClickColumns:
     """The accepted clicks of a batch, column by column, in order of their offsets."""
 
-    clicks: list[Click]
+    clicks: list[ClickRecord]
     offsets: list[int]
     append_times: list[int]
     """By the broker's clock, milliseconds since 1970 UTC."""
@@ -122,28 +126,14 @@ class ClickEncoder:
             batch.retransmitted,
             strict=True,
         ):
-            get = click.get
             out += (
                 head,
-                pack(time, appended, offset, time < closed_before, again, time != click["ts"]),
-                text(click["id"]),
-                text(click["visitor"]),
-                prefixes[get("ip", "")],
-                words[click["outcome"], click["visitor_kind"], get("trigger", "link"), click["fetch"], click["kind"]],
-                links[
-                    click["link"],
-                    get("guide", ""),
-                    get("store", ""),
-                    get("region", ""),
-                    get("campaign", ""),
-                    get("touchpoint", ""),
-                    get("variant", ""),
-                    get("utm_source", ""),
-                    get("utm_medium", ""),
-                    get("utm_campaign", ""),
-                    get("utm_term", ""),
-                    get("utm_content", ""),
-                ],
+                pack(time, appended, offset, time < closed_before, again, time != click.ts),
+                text(click.id),
+                text(click.visitor),
+                prefixes[click.ip],
+                words[_words_of(click)],
+                links[_facts_of(click)],
                 agents[found.agent],
                 verdicts[found.verdict],
                 places[found.place],

@@ -1,6 +1,6 @@
 """The Faust app, made by a function: agents, timers, and the two moments of a rebalance. All else is the pipeline's."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import faust
@@ -40,8 +40,8 @@ class App(faust.App):
         self.pipeline.begin({TP(*tp) for tp in consumer.assignment()}, consumer)
 
 
-def make_app(settings: Settings, parts: Parts, fail: Fail) -> App:
-    """An app that has not been started."""
+def make_app(settings: Settings, parts: Parts, fail: Fail, sources: Sequence[str] = SOURCES) -> App:
+    """An app that has not been started; `sources` are topics without their prefix."""
     worker = settings.worker
     session_s = worker.session_ms / 1000
     app = App(
@@ -81,7 +81,7 @@ def make_app(settings: Settings, parts: Parts, fail: Fail) -> App:
     parts.publisher.topic = settings.topic(DEAD_LETTERS)
     parts.publisher.producer = lambda: app.producer
     Transport.fetch_wait_ms = worker.fetch_wait_ms
-    for name in SOURCES:
+    for name in sources:
         app.agent(app.topic(settings.topic(name), value_serializer="raw"), name=name)(_agent(pipeline, fail))
     app.on_partitions_revoked.connect(_on_revoked(pipeline, session_s / 2))
     _timer(app, worker.flush_ms / 1000, "flush", pipeline.flush, fail)

@@ -47,6 +47,10 @@ class Pipeline:
         self._recounting = asyncio.Lock()
         self._consumer: Consumer | None = None
 
+    def use(self, makers: Mapping[str, MakeLane]) -> None:
+        """Take other kinds of lanes, by topic: a seam for tests and benchmarks, before the first assignment."""
+        self._makers = makers
+
     @property
     def ready(self) -> bool:
         """Whether there was an assignment and each of its lanes has recovered."""

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from schemas.clicks import Click
+from schemas.click_record import ClickRecord
 from schemas.windows import Facts, WindowRow, window_of
 from stream.aggregate.partition import NEVER, Partition, Recovered
 from stream.aggregate.rows import OpenRow
+from stream.aggregate.tally import Tally
 
 UNIT_MS = 10_000  # a window is 6 units, the grace 3: histories of some 40 clicks cross many windows
 GRACE_MS = 3 * UNIT_MS
@@ -29,7 +30,7 @@ class Entry:
     offset: int
     arrival: int
     time: int
-    click: Click
+    click: ClickRecord
     human: bool
 
 
@@ -42,13 +43,18 @@ def a_log(rng: random.Random) -> list[Entry]:
             behind = rng.choice([0, 0, rng.randrange(4, 20)]) * UNIT_MS
         arrival = now - behind
         delay = rng.randrange(6, 20) if rng.random() < 0.2 else rng.randrange(3)
-        click: Any = {
-            "guide": rng.choice("ab"),
-            "link": "link",
-            "visitor": rng.choice("uvwx"),
-            "outcome": rng.choice(["redirected", "expired"]),
-            "store": str(offset),
-        }
+        click = ClickRecord(
+            id="",
+            ts=0,
+            link="link",
+            kind="web",
+            outcome=rng.choice(["redirected", "expired"]),
+            fetch="navigate",
+            visitor=rng.choice("uvwx"),
+            visitor_kind="cookie",
+            guide=rng.choice("ab"),
+            store=str(offset),
+        )
         log.append(Entry(offset, arrival, arrival - delay * UNIT_MS, click, rng.random() < 0.7))
     return log
 
@@ -57,15 +63,15 @@ def counted(entries: Iterable[Entry]) -> dict[tuple[int, str], OpenRow]:
     """What the entries say, counted in the plainest way."""
     rows: dict[tuple[int, str], OpenRow] = {}
     for entry in sorted(entries, key=lambda entry: entry.offset):
-        start, guide = window_of(entry.time), entry.click["guide"]
-        facts = Facts(store_id=entry.click["store"])
+        start, guide = window_of(entry.time), entry.click.guide
+        facts = Facts(store_id=entry.click.store)
         row = rows.setdefault((start, guide), OpenRow(start, (guide, "link", ""), facts))
         row.clicks += 1
         row.version = entry.offset
-        row.redirected += entry.click["outcome"] == "redirected"
+        row.redirected += entry.click.outcome == "redirected"
         if entry.human:
             row.human_clicks += 1
-            row.visitors.add(entry.click["visitor"])
+            row.visitors.add(entry.click.visitor)
     return rows
 
 
@@ -142,14 +148,15 @@ class Worker:
 
     def _apply(self) -> None:
         batch, self.batch = self.batch, []
-        self.partition.apply(
+        tally = Tally()
+        tally.count(
             [entry.click for entry in batch],
             [entry.time for entry in batch],
             [entry.offset for entry in batch],
             [entry.human for entry in batch],
-            next_offset=batch[-1].offset + 1,
-            arrival_ms=max(entry.arrival for entry in batch),
         )
+        arrival_ms = max(entry.arrival for entry in batch)
+        self.partition.apply(tally, next_offset=batch[-1].offset + 1, arrival_ms=arrival_ms)
 
     def _flush(self, clock: int) -> None:
         if self.stage["flush"] == 0:
@@ -189,10 +196,10 @@ class TornInserts(Worker):
 class GoesBack(Partition):
     """T is whatever the batch says, up or down, so a closed window may come back to memory."""
 
-    def apply(self, *columns: Any, next_offset: int, arrival_ms: int) -> int:
+    def apply(self, tally: Tally, *, next_offset: int, arrival_ms: int) -> int:
         self.arrival = self.closed_before = NEVER
         self.advance(arrival_ms)
-        return super().apply(*columns, next_offset=next_offset, arrival_ms=arrival_ms)
+        return super().apply(tally, next_offset=next_offset, arrival_ms=arrival_ms)
 
 
 class ForgetsTouched(Partition):

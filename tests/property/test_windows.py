@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.click_record import ClickRecord
 from schemas.windows import WINDOW_MS, WindowRow, window_of
 from stream.aggregate.partition import Partition, Recovered
+from stream.aggregate.tally import Tally
 
 GRACE_MS = 30_000
 times = st.integers(min_value=-(10**12), max_value=10**13)
@@ -30,19 +31,29 @@ Drawn = list[tuple[int, str, str, str, str, bool, str]]
 
 def apply(partition: Partition, drawn: Drawn, arrival_ms: int) -> int:
     """Count a batch that begins where the partition is."""
-    columns: list[Any] = [
-        {"guide": guide, "link": link, "variant": variant, "visitor": visitor, "outcome": outcome}
+    columns = [
+        ClickRecord(
+            id="",
+            ts=0,
+            link=link,
+            kind="web",
+            outcome=outcome,
+            fetch="navigate",
+            visitor=visitor,
+            visitor_kind="cookie",
+            guide=guide,
+            variant=variant,
+        )
         for _, guide, link, variant, visitor, _, outcome in drawn
     ]
-    first = partition.next
-    return partition.apply(
+    first, tally = partition.next, Tally()
+    tally.count(
         columns,
         [minute * WINDOW_MS + 1 for minute, *_ in drawn],
         range(first, first + len(drawn)),
         [human for *_, human, _ in drawn],
-        next_offset=first + len(drawn),
-        arrival_ms=arrival_ms,
     )
+    return partition.apply(tally, next_offset=first + len(drawn), arrival_ms=arrival_ms)
 
 
 def newest(rows: Iterable[WindowRow]) -> dict[tuple[int, str, str, str], WindowRow]:

@@ -1,19 +1,19 @@
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.clicks import Click
+from schemas.click_record import ClickRecord, read_click
 from schemas.enrichment import HUMAN, UNKNOWN_AGENT, UNKNOWN_PLACE, UNKNOWN_REFERRER, EnrichError, Place
 from stream.enrich.clicks import ClickEnricher
 from stream.enrich.place import open_places
-from tests.support.events import click
+from tests.support.events import AT_MS, click, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def event(**changes: Any) -> Click:
-    return cast("Click", click(**changes))
+def event(**changes: Any) -> ClickRecord:
+    return read_click(encode(click(**changes)), AT_MS, 0)
 
 
 def failing(*_: object) -> Any:

@@ -1,0 +1,149 @@
+"""What the worker is measured against; each runs in a process of its own and prints its rate as JSON."""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+from time import perf_counter, process_time
+from typing import Any
+
+import faust
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.types import TP
+
+from schemas.topics import CLICKS
+from stream.aggregate.partition import Partition, Recovered
+from stream.aggregate.tally import Tally
+from stream.base.clock import wall_clock
+from stream.base.kafka import client_options
+from stream.base.settings import Settings, load
+from stream.enrich.clicks import ClickEnricher
+from stream.sink.clickhouse import ClickHouse
+from stream.sink.migrate import migrate
+from stream.sink.rows import CLICK_COLUMNS, ClickColumns, ClickEncoder
+from stream.worker.app import make_app
+from stream.worker.lane import Lane
+from stream.worker.lease import Lease
+from stream.worker.path import decode
+from stream.worker.process import tune_collector
+from stream.worker.transport import Consumer
+from stream.worker.wiring import make_parts
+
+BLOCK = 5_000
+
+
+class Meter:
+    """A rate between the first and the last batch; says it and ends the process when all came."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._seen = self._first = 0
+        self._started = self._cpu = 0.0
+
+    def add(self, count: int) -> None:
+        self._seen += count
+        if not self._started:
+            self._first, self._started, self._cpu = count, perf_counter(), process_time()
+        if self._seen >= self._events:
+            count = self._seen - self._first
+            rate = count / (perf_counter() - self._started)
+            print(json.dumps({"rate": rate, "cpu_us": (process_time() - self._cpu) / count * 1e6}), flush=True)
+            os._exit(0)
+
+
+async def raw(settings: Settings, meter: Meter) -> None:
+    """The limit: fetch and parse, nothing else."""
+    consumer = AIOKafkaConsumer(
+        **client_options(settings.kafka), auto_offset_reset="earliest", fetch_max_wait_ms=settings.worker.fetch_wait_ms
+    )
+    await consumer.start()
+    topic = settings.topic(CLICKS)
+    consumer.assign([TopicPartition(topic, number) for number in range(settings.kafka.clicks_partitions)])
+    while True:
+        for records in (await consumer.getmany(timeout_ms=200, max_records=settings.worker.max_batch)).values():
+            for record in records:
+                orjson.loads(record.value)
+            meter.add(len(records))
+
+
+async def windows(settings: Settings, meter: Meter) -> None:
+    """Our transport, lanes and windows; no enrichment, no sink."""
+
+    class WindowLane(Lane):
+        async def recover(self) -> int:
+            self.windows = Partition(settings.worker.grace_ms, Recovered())
+            return 0
+
+        async def take(self, records: list[Any]) -> None:
+            tally = Tally()
+            for start in range(0, len(records), 500):
+                batch = decode(records[start : start + 500], settings.worker.future_ms)
+                tally.count(batch.clicks, batch.times, batch.offsets, [True] * len(batch.clicks))
+            self.windows.apply(tally, next_offset=records[-1].offset + 1, arrival_ms=records[-1].timestamp)
+            meter.add(len(records))
+
+    def make_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
+        return WindowLane(tp, epoch, consumer, pace_s=0)
+
+    parts = make_parts(settings, await ClickHouse.connect(settings, database=""), Lease(3600), wall_clock, _fail)
+    parts.pipeline.use({settings.topic(CLICKS): make_lane})
+    app = make_app(settings, parts, _fail, sources=(CLICKS,))
+    await app.start()
+    await asyncio.sleep(3600)
+
+
+async def plain(settings: Settings, meter: Meter) -> None:
+    """The same job as a Faust tutorial would write it: one event at a time, a windowed Table."""
+    admin = await ClickHouse.connect(settings, database="")
+    await migrate(admin, settings)
+    clickhouse = await ClickHouse.connect(settings)
+    enricher, encoder = ClickEnricher.open(), ClickEncoder()
+    app = faust.App(
+        "plain",
+        broker=f"kafka://{settings.kafka.bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_partitions=settings.kafka.clicks_partitions,
+        datadir=settings.data.dir / "plain",
+        autodiscover=False,
+    )
+    topic = app.topic(settings.topic(CLICKS), value_serializer="json")
+    table = app.Table("minutes", default=int, partitions=settings.kafka.clicks_partitions).tumbling(60.0, expires=300.0)
+    block = ClickColumns([], [], [], [], [], [])
+
+    @app.agent(topic)
+    async def count(stream: Any) -> None:
+        async for event in stream.events():
+            click = event.value
+            found = enricher.enrich(click)
+            table[f"{click.get('guide')}|{click['link']}"] += 1
+            block.clicks.append(click)
+            block.offsets.append(event.message.offset)
+            block.append_times.append(click["ts"])
+            block.times.append(click["ts"])
+            block.enrichments.append(found)
+            block.retransmitted.append(False)
+            if len(block.clicks) >= BLOCK:
+                rows = encoder.encode(block, partition=0, received_ms=wall_clock(), closed_before=0)
+                await clickhouse.insert("clicks", CLICK_COLUMNS, rows)
+                for column in (block.clicks, block.offsets, block.append_times, block.times, block.enrichments):
+                    column.clear()
+                block.retransmitted.clear()
+            meter.add(1)
+
+    settings.data.dir.joinpath("plain").mkdir(parents=True, exist_ok=True)
+    await app.start()
+    await asyncio.sleep(3600)
+
+
+def _fail(error: BaseException) -> None:
+    print(repr(error), file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    tune_collector()
+    gc.freeze()
+    asyncio.run({"raw": raw, "windows": windows, "plain": plain}[sys.argv[1]](load(), Meter(int(sys.argv[2]))))
