@@ -1,6 +1,8 @@
 """Where every event of a Kafka partition is: a raw row, a dead letter or a duplicate, in exactly one of the three."""
 
 from dataclasses import dataclass
+from operator import add
+from typing import NamedTuple
 
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.kafka_log import KafkaLog, Position
@@ -53,8 +55,7 @@ class Account:
         return said
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(NamedTuple):
     accepted: int = 0
     rejected: int = 0
     duplicate: int = 0
@@ -72,12 +73,7 @@ async def account(clickhouse: ClickHouse, kafka: KafkaLog, topic: str, position:
         found = await _tally(clickhouse, topic, position.partition, start, stop)
         if found.distinct < stop - start:
             holes += await _holes(clickhouse, topic, position.partition, start, stop)
-        tally = _Tally(
-            *(
-                getattr(tally, name) + getattr(found, name)
-                for name in ("accepted", "rejected", "duplicate", "doubled", "distinct")
-            )
-        )
+        tally = _Tally(*map(add, tally, found))
     lost: list[int] = []
     for first, last in holes[:_HOLES]:
         lost += await kafka.offsets(topic, position.partition, first, last)
