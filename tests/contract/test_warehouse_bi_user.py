@@ -1,5 +1,6 @@
 """The BI user reads the bi_ views and nothing else, whatever it is asked to say."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import httpx
 import pytest
 
 from tests.support.clickhouse_http import reader, writer
+from tests.support.shared_warehouse import TESTS
 from tests.support.warehouse import Warehouse, running
 
 
 @pytest.fixture(scope="module")
 def database(warehouse: Warehouse) -> Iterator[str]:
-    name = "guidestream"
+    name = f"t{os.getpid()}_{TESTS - 1}"
     with writer(warehouse) as client:
         for statement in (
             f"CREATE DATABASE {name}",
@@ -48,11 +50,11 @@ def bi(warehouse: Warehouse, database: str) -> Iterator[httpx.Client]:
         "EXPLAIN SELECT * FROM bi_open FORMAT Null",
         "SELECT version(), timezone(), currentUser() FORMAT Null",
         "/* a comment */ SELECT a FROM bi_open -- another\n SETTINGS max_threads = 2",
-        "SELECT a FROM bi_open SETTINGS additional_table_filters = {'guidestream.bi_open': 'a = 1'}",
+        "SELECT a FROM bi_open SETTINGS additional_table_filters = {'DATABASE.bi_open': 'a = 1'}",
     ],
 )
 def test_reading_the_views_and_the_schema_is_allowed(bi: httpx.Client, sql: str) -> None:
-    answer = bi.post("/", content=sql)
+    answer = bi.post("/", content=sql.replace("DATABASE", bi.params["database"]))
     assert answer.status_code == 200, answer.text
     assert answer.text in ("", "1\n")
 
@@ -73,17 +75,17 @@ def test_settings_parameters_and_sessions_work_for_the_bi_user(bi: httpx.Client)
         "SELECT a FROM bi_open WHERE a IN (SELECT a FROM secrets)",
         "SELECT (SELECT count() FROM secrets)",
         "WITH x AS (SELECT * FROM secrets) SELECT * FROM x",
-        "SELECT * FROM bi_open JOIN guidestream.secrets USING (a)",
+        "SELECT * FROM bi_open JOIN DATABASE.secrets USING (a)",
         "SELECT * FROM view(SELECT * FROM secrets)",
-        "SELECT * FROM merge('guidestream', '.*')",
+        "SELECT * FROM merge('DATABASE', '.*')",
         "SELECT * FROM merge(REGEXP('.*'), 'secrets')",
         "SELECT * FROM loop(guidestream, secrets)",
-        "SELECT * FROM mergeTreeIndex('guidestream', 'secrets')",
-        "SELECT * FROM remote('127.0.0.1', guidestream.secrets)",
-        "SELECT * FROM cluster('default', guidestream.secrets)",
-        "SELECT joinGet('guidestream.secrets', 's', 1)",
-        "SELECT dictGet('guidestream.secrets', 's', 1)",
-        "SELECT * FROM dictionary('guidestream.secrets')",
+        "SELECT * FROM mergeTreeIndex('DATABASE', 'secrets')",
+        "SELECT * FROM remote('127.0.0.1', DATABASE.secrets)",
+        "SELECT * FROM cluster('default', DATABASE.secrets)",
+        "SELECT joinGet('DATABASE.secrets', 's', 1)",
+        "SELECT dictGet('DATABASE.secrets', 's', 1)",
+        "SELECT * FROM dictionary('DATABASE.secrets')",
         "DESCRIBE TABLE secrets",
         "SHOW CREATE TABLE secrets",
         "EXPLAIN SELECT * FROM secrets",
@@ -165,7 +167,7 @@ def test_settings_parameters_and_sessions_work_for_the_bi_user(bi: httpx.Client)
     ],
 )
 def test_everything_else_is_refused(bi: httpx.Client, sql: str) -> None:
-    answer = bi.post("/", content=sql)
+    answer = bi.post("/", content=sql.replace("DATABASE", bi.params["database"]))
     assert answer.status_code != 200, answer.text
     assert "hidden" not in answer.text
     assert Path("/etc/hostname").read_text(encoding="utf-8").strip() not in answer.text.replace(sql, "")

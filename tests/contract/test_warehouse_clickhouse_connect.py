@@ -173,7 +173,7 @@ def test_an_error_in_a_session_leaves_nothing_for_the_next_query(client: Client)
 def test_external_data_are_a_table_of_their_query(client: Client) -> None:
     for value in (b"1\n2\n", b"3\n"):
         extra = ExternalData(file_name="wanted", fmt="CSV", structure="id UInt64", data=value)
-        found = client.query("SELECT groupArray(id) FROM wanted", external_data=extra).first_row[0]
+        found = client.query("SELECT groupArray(id) FROM wanted", external_data=extra).result_rows[0][0]
         assert found == [int(line) for line in value.split()]
 
 
@@ -228,4 +228,4 @@ async def test_many_requests_of_one_async_client_run_at_once(async_client: Async
     found = await asyncio.gather(
         *(async_client.query("SELECT sum(number) FROM numbers({n:UInt64})", parameters={"n": n}) for n in range(1, 60))
     )
-    assert [result.first_row[0] for result in found] == [n * (n - 1) // 2 for n in range(1, 60)]
+    assert [result.result_rows[0][0] for result in found] == [n * (n - 1) // 2 for n in range(1, 60)]

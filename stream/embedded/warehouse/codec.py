@@ -239,7 +239,7 @@ class NativeEncoder:
 
 
 def _pack(data: bytes) -> bytes:
-    packed = lz4.block.compress(data, store_size=False)
+    packed = bytes(lz4.block.compress(data, store_size=False))
     checked = _CHECKED_HEAD.pack(_LZ4, len(packed) + _CHECKED_HEAD.size, len(data)) + packed
     return _checksum(checked) + checked
 

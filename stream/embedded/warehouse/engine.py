@@ -166,8 +166,8 @@ class Engine:
     def _connect(self) -> "Connection":
         try:
             return Connection(self._chdb.connect(self._target))
-        except RuntimeError as error:
-            raise failure.parse(str(error)) from error
+        except failure.CAUGHT as error:
+            raise failure.caught(error) from error
 
 
 class Connection:
@@ -208,8 +208,8 @@ class Connection:
         """Run a statement to its end; its result, which is in the engine's memory, comes in slices."""
         try:
             result = self.handle.query(sql, fmt, params=dict(parameters))
-        except RuntimeError as error:
-            raise failure.parse(str(error)) from error
+        except failure.CAUGHT as error:
+            raise failure.caught(error) from error
         stats.add(result)
         if result.size() <= _SLICE:
             yield result.bytes()
@@ -222,16 +222,16 @@ class Connection:
         """Run a SELECT and hand out a document a block; closing the iterator cancels the query."""
         try:
             under_way = self.handle.send_query(sql, fmt, params=dict(parameters))
-        except RuntimeError as error:
-            raise failure.parse(str(error)) from error
+        except failure.CAUGHT as error:
+            raise failure.caught(error) from error
         ended = False
         try:
             while not ended:
                 try:
                     piece = self.handle.streaming_fetch_result(under_way)
-                except RuntimeError as error:
+                except failure.CAUGHT as error:
                     ended = True
-                    raise failure.parse(str(error)) from error
+                    raise failure.caught(error) from error
                 ended = piece is None or piece.rows_read() == 0
                 if piece is not None:
                     stats.add(piece)
@@ -240,15 +240,15 @@ class Connection:
                         yield piece.bytes()
         finally:
             if not ended:
-                with contextlib.suppress(RuntimeError):
+                with contextlib.suppress(*failure.CAUGHT):
                     self.handle.streaming_cancel_query(under_way)
 
     def insert(self, head: str, fmt: str) -> "Insert":
         """Begin `INSERT INTO ...` whose data come in this format."""
         try:
             return Insert(self.handle, self.handle.send_insert(head, fmt))
-        except RuntimeError as error:
-            raise failure.parse(str(error)) from error
+        except failure.CAUGHT as error:
+            raise failure.caught(error) from error
 
     def drain(self) -> None:
         """After an error: chDB keeps what the failed statement had rendered and would hand it out with the next."""
@@ -276,23 +276,23 @@ class Insert:
         """
         try:
             self._handle.insert_append(self._inserter, data)
-        except RuntimeError as error:
+        except failure.CAUGHT as error:
             self.cancel()
-            raise failure.parse(str(error)) from error
+            raise failure.caught(error) from error
 
     def finish(self, stats: Stats) -> None:
         """All data are there: make them rows, all of them or none."""
         self._open = False
         try:
             stats.add(self._handle.insert_done(self._inserter))
-        except RuntimeError as error:
-            raise failure.parse(str(error)) from error
+        except failure.CAUGHT as error:
+            raise failure.caught(error) from error
 
     def cancel(self) -> None:
         """Drop it, unless it is finished."""
         if self._open:
             self._open = False
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(*failure.CAUGHT):
                 self._handle.insert_cancel(self._inserter)
 
 

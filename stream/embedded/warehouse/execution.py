@@ -170,6 +170,8 @@ class Execution:
                 self._insert.finish(self.answer.stats)
 
     def _run(self, found: Statement) -> None:
+        if not found.verb:
+            raise EngineError(62, "SYNTAX_ERROR", "Syntax error: Empty query")
         text = _decoded(found.text)
         if found.verb == b"KILL":
             text = _KILL.sub(r"\1Settings['log_comment']\2", text)

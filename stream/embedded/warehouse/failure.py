@@ -45,6 +45,15 @@ class EngineError(Exception):
         return f"{self} (version {version} (chDB))\n"
 
 
+CAUGHT: Final = (RuntimeError, UnicodeDecodeError)
+"""What chDB raises; the second when its exception's text quotes bytes of the data."""
+
+
+def caught(error: RuntimeError | UnicodeDecodeError) -> EngineError:
+    """The exception behind what chDB raised."""
+    return parse(error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else str(error))
+
+
 def parse(text: str) -> EngineError:
     """Read the engine's own exception text; nested ones count by their outermost code."""
     start = text.find("Code: ")

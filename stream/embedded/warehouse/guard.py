@@ -22,10 +22,8 @@ _CALLS: Final = frozenset(
 )  # fmt: skip
 """Functions, table functions, engines and dictionary sources that reach files, programs or objects of this machine."""
 _EXPRESSION_SETTINGS: Final = frozenset({"additional_table_filters", "additional_result_filter"})
-_SUSPECT: Final = re.compile(
-    rb"file|python|executable|library|sqlite|[jo]dbc|disk|hive|arrow_?stream|additional_|identifier|[`\"][^`\"]*\\|\xe2\x80",
-    re.IGNORECASE,
-)
+_WORDS: Final = (*(name.encode() for name in sorted(_CALLS)), b"outfile", b"infile", b"additional_", b"identifier")
+_CURLY: Final = (b"\xe2\x80\x98", b"\xe2\x80\x99", b"\xe2\x80\x9c", b"\xe2\x80\x9d")
 _HIDING: Final = re.compile(r"file|\\x|\\u", re.IGNORECASE)
 _BI_VERBS: Final = frozenset(b"SELECT WITH FROM SHOW DESC DESCRIBE EXPLAIN EXISTS (".split())
 _BI_SYSTEM: Final = frozenset(
@@ -41,7 +39,11 @@ _BI_REFUSED: Final = frozenset({"merge", "processes", "processlist", "user_proce
 
 def suspicious(text: bytes) -> bool:
     """Whether a writer's statement needs a closer look; most do not, and are not rendered for it."""
-    return _SUSPECT.search(text) is not None
+    lowered = text.lower()
+    if any(word in lowered for word in _WORDS) or any(quote in text for quote in _CURLY):
+        return True
+    # A quoted name may spell any word with escapes.
+    return b"\\" in text and (b"`" in text or b'"' in text)
 
 
 def holds_sql(settings: Mapping[str, str]) -> bool:

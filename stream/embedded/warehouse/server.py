@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import orjson
 from aiohttp import web
 
+from stream.base import log
 from stream.embedded.warehouse import codec, external, formats, protocol
 from stream.embedded.warehouse.body import Body, read_form
 from stream.embedded.warehouse.engine import Engine, Stats
@@ -25,9 +26,11 @@ BI_DEADLINE_S: Final = 150.0
 """A dashboard's query ends after this whatever it sets; max_execution_time (120 s) ends most before."""
 SEND_TIMEOUT_S: Final = 60.0
 """A client that takes nothing of its answer for this long is gone."""
-BODY_PIECE: Final = 1024 * 1024
+BODY_PIECE: Final = 4 * 1024 * 1024
 """Data of an INSERT go to the engine in pieces of about this size; a smaller request takes one turn of a thread."""
 DISPLAY_NAME: Final = "guidestream"
+
+_log = log.get(__name__)
 
 if TYPE_CHECKING:
     from stream.embedded.warehouse.external import ExternalTable
@@ -57,12 +60,9 @@ class Warehouse:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        if request.path in ("/ping", "/replicas_status"):
-            return web.Response(text=_PONG)
-        if request.path not in ("/", "/query") or request.method not in ("GET", "HEAD", "POST"):
-            return web.Response(status=404, text=_NOWHERE.format(path=request.path))
-        if request.method != "POST" and not request.query_string:
-            return web.Response(text=_PONG)
+        return _simple(request) or await self._queried(request)
+
+    async def _queried(self, request: web.BaseRequest) -> web.StreamResponse:
         query_id = ""
         try:
             fields = protocol.parameters(request.query_string)
@@ -77,6 +77,13 @@ class Warehouse:
             return self._failed(error, query_id)
         except TimeoutError:
             return self._failed(EngineError(159, "TIMEOUT_EXCEEDED", "Timeout exceeded"), query_id)
+        except ConnectionError:
+            raise  # the client is gone
+        except Exception as error:  # noqa: BLE001 - the request fails, not the process; the log has the traceback
+            _log.exception("request failed", query_id=query_id)
+            return self._failed(
+                EngineError(1002, "UNKNOWN_EXCEPTION", f"{type(error).__name__}; see the log"), query_id
+            )
 
     def expire_sessions(self) -> None:
         """Drop idle sessions; to be called now and then."""
@@ -207,6 +214,17 @@ class Warehouse:
             "X-ClickHouse-Query-Id": query_id,
             "X-ClickHouse-Timezone": self._engine.timezone,
         }
+
+
+def _simple(request: web.BaseRequest) -> web.Response | None:
+    """The answer to what is no query: health checks, unknown paths."""
+    if request.path in ("/ping", "/replicas_status"):
+        return web.Response(text=_PONG)
+    if request.path not in ("/", "/query") or request.method not in ("GET", "HEAD", "POST"):
+        return web.Response(status=404, text=_NOWHERE.format(path=request.path))
+    if request.method != "POST" and not request.query_string:
+        return web.Response(text=_PONG)
+    return None
 
 
 def _headers(request: web.BaseRequest) -> dict[str, str]:
