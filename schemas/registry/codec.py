@@ -119,7 +119,7 @@ def decode_wire(kind: str, id_: str, value: bytes) -> Wire:
     own = _own_id(wire)
     if own != id_:
         raise Reject("out_of_range", f"the key names {id_!r}, the value {own!r}")
-    if isinstance(wire, LinkV1) and any(later.from_ms <= earlier.from_ms for earlier, later in pairwise(wire.owners)):
+    if isinstance(wire, LinkV1) and len(wire.owners) > 1 and not _ascending(wire):
         raise Reject("out_of_range", "owners are not in ascending order of from_ms")
     return wire
 
@@ -184,6 +184,10 @@ def _own_id(wire: Wire) -> str:
             return "numbers"
         case _:
             return wire.id
+
+
+def _ascending(wire: LinkV1) -> bool:
+    return all(earlier.from_ms < later.from_ms for earlier, later in pairwise(wire.owners))
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def main() -> None:
 
 def _show(how: str, figures: dict[str, float]) -> None:
     _print(f"ready {how}, s", figures["seconds"])
+    _print("  CPU of the process until then, s", figures["cpu"])
     _print("  memory when ready, MiB", figures["rss_mib"])
     _print("  peak memory, MiB", figures["peak_mib"])
     _print("  look-ups/s of CPU, random links", figures["cold"])
@@ -124,7 +125,11 @@ async def _follow(settings: Settings) -> dict[str, float]:
     await follower.start()
     while not (follower.ready and follower.snapshot.links == LINKS):
         await asyncio.sleep(0.01)
-    figures = {"seconds": time.perf_counter() - started, "rss_mib": _memory_mib("VmRSS")}
+    figures = {
+        "seconds": time.perf_counter() - started,
+        "cpu": time.process_time(),
+        "rss_mib": _memory_mib("VmRSS"),
+    }
     shuffled = random.Random(1).sample(range(LINKS), min(LINKS, LOOK_UPS))
     figures["cold"] = _look_ups(follower.snapshot, [_code(i) for i in shuffled])
     hot = [_code(i) for i in shuffled[:5000]]

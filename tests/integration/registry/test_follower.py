@@ -1,7 +1,6 @@
 """The writer and the follower on a real broker."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,6 +16,7 @@ from stream.registry import salts, store
 from stream.registry.follower import Follower
 from stream.registry.writer import Writer
 from tests.support import registry as make
+from tests.support.waiting import eventually
 
 
 @asynccontextmanager
@@ -27,12 +27,6 @@ async def following(settings: Settings) -> AsyncIterator[Follower]:
         yield follower
     finally:
         await follower.stop()
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_follower_shows_what_a_writer_wrote(kafka_topics: Settings) -> None:

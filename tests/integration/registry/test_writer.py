@@ -12,6 +12,7 @@ from schemas.registry import encode_record
 from stream.base.errors import InputError, UnavailableError
 from stream.base.kafka import client_options
 from stream.base.settings import Settings
+from stream.registry import writer as writer_module
 from stream.registry.snapshot import Snapshot
 from stream.registry.writer import Encoded, Writer
 from tests.support import registry as make
@@ -47,7 +48,10 @@ async def test_a_plan_that_fails_writes_nothing(kafka_topics: Settings) -> None:
     assert (await Writer(kafka_topics).read()).offset == 0
 
 
-async def test_a_writer_that_died_in_a_transaction_leaves_nothing_and_blocks_nobody(kafka_topics: Settings) -> None:
+async def test_a_writer_that_died_in_a_transaction_leaves_nothing_and_blocks_nobody(
+    kafka_topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_DEAD_AFTER_S", 0.5)
     dead = AIOKafkaProducer(
         **client_options(kafka_topics.kafka), transactional_id=f"{kafka_topics.kafka.topic_prefix}registry-writer"
     )
@@ -68,6 +72,21 @@ async def test_a_change_larger_than_a_batch_is_one_transaction(kafka_topics: Set
     assert (await Writer(kafka_topics).read()).links == 10_000
     assert told[-1] == 10_000
     assert len(told) > 1, "more than one batch"
+
+
+async def test_a_long_change_and_short_ones_at_once_are_all_made(kafka_topics: Settings) -> None:
+    def import_(state: Snapshot) -> tuple[Encoded, int]:
+        first = state.highest_number + 1
+        return [encode_record(make.link(f"i{number}", number)) for number in range(first, first + 20_000)], first
+
+    first, one, two = await asyncio.gather(
+        Writer(kafka_topics).change(import_),
+        Writer(kafka_topics).change(next_link),
+        Writer(kafka_topics).change(next_link),
+    )
+    taken = [*range(first, first + 20_000), one, two]
+    assert sorted(taken) == list(range(1, 20_003))
+    assert (await Writer(kafka_topics).read()).links == 20_002
 
 
 async def test_without_a_topic_the_error_says_what_to_do(kafka_settings: Settings) -> None:
