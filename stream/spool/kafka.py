@@ -16,6 +16,9 @@ from stream.spool.frame import Record
 
 _BATCH_BYTES: Final = 512 * 1024
 """Below the 1 MiB that brokers take by default, with room for one record of the longest kind."""
+_COMPRESSION: Final = "zstd"
+"""Leaves 80 of 541 bytes a click, for 0.4 us a click more here and 0.1 us more in the worker, at 650 clicks a batch;
+lz4 leaves 121, for 5 us (2026-11). At a few clicks a batch it gains little, when nothing is busy."""
 _METADATA_MS: Final = 30_000
 """A raised partition count is seen after this."""
 _REQUEST_MS: Final = 10_000
@@ -44,6 +47,7 @@ class KafkaPublisher:
             client_id=client_id,
             enable_idempotence=True,
             max_batch_size=_BATCH_BYTES,
+            compression_type=_COMPRESSION,
             request_timeout_ms=min(_REQUEST_MS, settings.spool.send_timeout_ms),
             metadata_max_age_ms=_METADATA_MS,
         )
