@@ -7,14 +7,14 @@ import faust
 from faust.app.base import BootStrategy
 from faust.types import TP
 
-from schemas.topics import CLICKS, CONVERSIONS, DEAD_LETTERS
+from schemas.topics import CLICKS, CONVERSIONS, DEAD_LETTERS, REGISTRY
 from stream.base.kafka import client_options
 from stream.base.settings import Settings
 from stream.worker.pipeline import Fail, Pipeline
 from stream.worker.transport import Transport
 from stream.worker.wiring import Parts
 
-SOURCES = (CLICKS, CONVERSIONS)
+SOURCES = (CLICKS, CONVERSIONS, REGISTRY)
 _DECADE_S = 10 * 365 * 86_400
 
 

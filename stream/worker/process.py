@@ -19,11 +19,13 @@ from stream.base.clock import wall_clock
 from stream.base.errors import GuidestreamError, UnavailableError
 from stream.base.settings import Settings
 from stream.base.topics import ensure_topics
-from stream.sink.clickhouse import ClickHouse
+from stream.sink.clickhouse import ClickHouse, QueryError
 from stream.worker.app import App, make_app
 from stream.worker.lease import Lease
 from stream.worker.wiring import Parts, make_parts
 
+_NOT_MIGRATED: Final = (60, 81)
+"""ClickHouse's codes for an unknown table and an unknown database."""
 _TICK_S: Final = 0.1
 _RETRY_S: Final = 1.0
 _STOP_S: Final = 10.0
@@ -116,9 +118,14 @@ class Worker:
                 clickhouse = clickhouse or await ClickHouse.connect(self._settings)
                 # A topic that is missing when the group first asks for it is ignored for ever.
                 report = await ensure_topics(self._settings)
+                await clickhouse.query("SELECT 1 FROM clicks, link_windows, link_visitors, conversions LIMIT 0")
             except UnavailableError as error:
                 _logger.warning("waiting", error=str(error))
                 await asyncio.sleep(_RETRY_S)
+            except QueryError as error:
+                if error.code not in _NOT_MIGRATED:
+                    raise
+                raise GuidestreamError(f"run `guidestream migrate` first. {error}") from error
             else:
                 for one in report.differences:
                     _logger.warning("topic is not as it should be", topic=one.topic, what=one.what, found=one.found)

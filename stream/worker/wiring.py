@@ -5,7 +5,7 @@ from typing import Any
 
 from faust.types import TP
 
-from schemas.topics import CLICKS, CONVERSIONS
+from schemas.topics import CLICKS, CONVERSIONS, REGISTRY
 from stream.base.clock import Clock
 from stream.base.settings import Settings
 from stream.enrich.clicks import ClickEnricher
@@ -20,6 +20,7 @@ from stream.worker.lane import Lane
 from stream.worker.lease import Lease
 from stream.worker.path import ClickPath
 from stream.worker.pipeline import Fail, Pipeline
+from stream.worker.registry import RegistryLane
 from stream.worker.reports import Reports
 from stream.worker.sink import Sink
 from stream.worker.transport import Consumer
@@ -78,6 +79,13 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
             clock=clock,
         )
 
-    makers = {settings.topic(CLICKS): click_lane, settings.topic(CONVERSIONS): conversion_lane}
+    def registry_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
+        return RegistryLane(tp, epoch, consumer, pace_s=worker.batch_ms / 1000, sink=sink)
+
+    makers = {
+        settings.topic(CLICKS): click_lane,
+        settings.topic(CONVERSIONS): conversion_lane,
+        settings.topic(REGISTRY): registry_lane,
+    }
     pipeline = Pipeline(makers, sink, gauges, clock, fail)
     return Parts(pipeline, Reports(settings, pipeline, gauges, clickhouse, clock), publisher)
