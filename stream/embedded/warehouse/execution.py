@@ -1,19 +1,18 @@
 """One request's statement, from its text to its answer. Everything here blocks: it runs in the engine's threads."""
 
-import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from stream.embedded.warehouse import codec, formats, guard, statement
-from stream.embedded.warehouse.engine import Analysis, Connection, Engine, Insert, Stats
-from stream.embedded.warehouse.external import ExternalTable
+from stream.embedded.warehouse.connection import Insert, Stats
+from stream.embedded.warehouse.engine import Analysis, Engine
 from stream.embedded.warehouse.failure import EngineError
+from stream.embedded.warehouse.lease import Lease
 from stream.embedded.warehouse.protocol import Call
-from stream.embedded.warehouse.sessions import Session, Sessions
 from stream.embedded.warehouse.statement import Statement
 from stream.embedded.warehouse.users import Role
 
@@ -43,14 +42,6 @@ class Wanted(Enum):
     """More data to insert."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where statements run."""
-
-    engine: Engine
-    sessions: Sessions
-
-
 @dataclass(slots=True)
 class Answer:
     """What a statement answered."""
@@ -67,22 +58,15 @@ class Answer:
 class Execution:
     """Runs one statement. Its methods are called one after another, by any thread."""
 
-    def __init__(
-        self, place: Place, call: Call, role: Role, query_id: str, external: Sequence[ExternalTable], coding: str
-    ) -> None:
+    def __init__(self, engine: Engine, lease: Lease, coding: str) -> None:
         """`coding` is the content coding of the answer; empty for none."""
-        self._engine = place.engine
-        self._sessions = place.sessions
-        self._call = call
-        self._role = role
-        self.query_id: Final = query_id
-        self._external = external
-        self._encoder = _encoder(call, coding)
-        self._connection: Connection | None = None
-        self._session: Session | None = None
+        self._engine = engine
+        self._lease = lease
+        self._call = lease.call
+        self._role = lease.role
+        self.query_id: Final = lease.query_id
+        self._encoder = _encoder(lease.call, coding)
         self._insert: Insert | None = None
-        self._failed = False
-        self._keeps = False
         self.inserting = False
         """It puts rows in: then it is not to be stopped half-way."""
         self.answer = Answer(Stats())
@@ -115,24 +99,29 @@ class Execution:
     @property
     def open(self) -> bool:
         """Whether something is still to be given back by `close`."""
-        return self._connection is not None or self._session is not None
+        return self._lease.open
 
     def feed(self, data: bytes) -> None:
         """More data of an INSERT."""
         assert self._insert is not None
-        with self._noting():
+        with self._lease.noting_failure():
             self._insert.feed(data)
 
     def finish(self) -> None:
         """The data of an INSERT are complete."""
         assert self._insert is not None
-        with self._noting():
+        with self._lease.noting_failure():
             self._insert.finish(self.answer.stats)
 
     def more(self) -> bytes:
         """The next part of the answer; empty at its end."""
-        with self._noting():
-            return next(self.answer.rest, b"") if self.answer.rest else b""
+        piece = b""
+        if self.answer.rest is not None:
+            with self._lease.noting_failure():
+                piece = next(self.answer.rest, b"")
+            if not piece:
+                self.answer.rest = None
+        return piece
 
     def last(self, text: bytes) -> bytes:
         """End an answer that failed on the way with this text, compressed as the answer is."""
@@ -145,12 +134,9 @@ class Execution:
         if self.answer.rest is not None:
             # A stream that is closed before its end cancels its query.
             self.answer.rest.close()  # type: ignore[attr-defined]  # all of them are generators
+            self._lease.failed = True
         self._insert, self.answer.rest = None, None
-        if self._session is not None:
-            self._give_back(self._session)
-        elif self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._lease.close()
 
     def _open_insert(self, found: Statement, *, whole: bool) -> None:
         assert found.data is not None
@@ -161,9 +147,9 @@ class Execution:
             tail = " VALUES" if found.format == "Values" else f" FORMAT {found.format}"
             guard.check_head(self._engine.render(head + tail).encode())
         literals = found.format == "Values" and guard.literals_only(found.data, whole=whole)
-        connection = self._connect(dict.fromkeys(_EVALUATES, "0") if literals else {})
+        connection = self._lease.connect(dict.fromkeys(_EVALUATES, "0") if literals else {})
         self.inserting = True
-        with self._noting():
+        with self._lease.noting_failure():
             self._insert = connection.insert(head, found.format)
             self._insert.feed(found.data)
             if whole:
@@ -179,12 +165,14 @@ class Execution:
         fmt = found.format or self._call.default_format or "TabSeparated"
         answers = found.answers and (analysis.read_only or found.verb != b"WITH")
         streams = answers and found.streams and analysis.read_only and formats.can_stream(fmt)
-        bound = {"max_result_bytes": str(self._engine.result_bytes)} if answers and not streams else {}
-        connection = self._connect(bound)
+        bound = {}
+        if answers and not streams and "max_result_bytes" not in self._call.settings:
+            bound["max_result_bytes"] = str(self._engine.result_bytes)
+        connection = self._lease.connect(bound)
         self.inserting = not answers
-        self._keeps = found.verb in _KEEPS
+        self._lease.keeps = found.verb in _KEEPS
         run = connection.stream if streams else connection.whole
-        with self._noting():
+        with self._lease.noting_failure():
             pieces = run(text, fmt, self._call.parameters, self.answer.stats)
             self._take(formats.splice(fmt, pieces) if streams else pieces, fmt if answers else "")
 
@@ -221,51 +209,6 @@ class Execution:
                 self.answer.rest = pieces
                 break
         self.answer.format, self.answer.body = fmt, b"".join(beginning)
-
-    def _connect(self, extra: Mapping[str, str]) -> Connection:
-        call = self._call
-        guard.check_database(call.database, self._role)
-        settings = {**call.settings, **extra, "log_comment": self.query_id}
-        settings.pop("readonly", None)
-        if call.session_id:
-            connection = self._borrow(settings)
-        else:
-            connection = self._connection = self._engine.connect(self._role, settings, call.database)
-        for table in self._external:
-            table.create(connection)
-        return connection
-
-    def _borrow(self, settings: Mapping[str, str]) -> Connection:
-        call = self._call
-
-        def open_one() -> Connection:
-            return self._engine.connect(self._role, {}, call.database)
-
-        key = (self._role.value, call.session_id)
-        session = self._sessions.borrow(key, call.session_timeout, None if call.session_check else open_one)
-        self._session = session
-        with self._noting():
-            session.lend(settings)
-            if call.database:
-                session.connection.use(call.database)
-        return session.connection
-
-    def _give_back(self, session: Session) -> None:
-        self._session = None
-        usable = not self._call.close_session
-        try:
-            session.settle(failed=self._failed, changed=self._keeps)
-        except EngineError:
-            usable = False
-        self._sessions.give_back((self._role.value, self._call.session_id), session, usable=usable)
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self._failed = True
-            raise
 
 
 def _encoder(call: Call, coding: str) -> codec.Encoder | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from stream.embedded.warehouse.engine import Connection, Stats
+from stream.embedded.warehouse.connection import Connection, Stats
 from stream.embedded.warehouse.failure import EngineError
 
 MAX_TABLES: Final = 16

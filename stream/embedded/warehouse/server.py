@@ -15,9 +15,11 @@ from aiohttp import web
 from stream.base import log
 from stream.embedded.warehouse import codec, external, formats, protocol
 from stream.embedded.warehouse.body import Body, read_form
-from stream.embedded.warehouse.engine import Engine, Stats
-from stream.embedded.warehouse.execution import MAX_QUERY, Execution, Place, Wanted
+from stream.embedded.warehouse.connection import Stats
+from stream.embedded.warehouse.engine import Engine
+from stream.embedded.warehouse.execution import MAX_QUERY, Execution, Wanted
 from stream.embedded.warehouse.failure import EngineError
+from stream.embedded.warehouse.lease import Lease
 from stream.embedded.warehouse.protocol import Call
 from stream.embedded.warehouse.sessions import Sessions
 from stream.embedded.warehouse.users import Role, Users
@@ -52,7 +54,7 @@ class Warehouse:
         """`threads` requests are served at once; `clock` gives seconds that never go back."""
         self._engine = engine
         self._users = users
-        self._place = Place(engine, Sessions(clock))
+        self._sessions = Sessions(clock)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._killer = ThreadPoolExecutor(1, thread_name_prefix="killer")
         self._turns = asyncio.Semaphore(threads)
@@ -87,13 +89,13 @@ class Warehouse:
 
     def expire_sessions(self) -> None:
         """Drop idle sessions; to be called now and then."""
-        self._place.sessions.expire()
+        self._sessions.expire()
 
     def close(self) -> None:
         """Wait for what runs, then close the engine."""
         self._pool.shutdown()
         self._killer.shutdown()
-        self._place.sessions.close()
+        self._sessions.close()
         self._engine.close()
 
     @contextlib.contextmanager
@@ -120,7 +122,8 @@ class Warehouse:
             coding = request.headers.get("Content-Encoding", "")
             body = Body(request, codec.decoder(coding, native=call.native_body))
         coding = self._answer_coding(request, call)
-        execution = Execution(self._place, call, role, query_id, tables, coding)
+        lease = Lease(self._engine, self._sessions, call, role, query_id, tables)
+        execution = Execution(self._engine, lease, coding)
         try:
             await self._execute(execution, call, body)
             return await self._answer(request, execution, coding)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stream.embedded.warehouse.engine import Connection
+from stream.embedded.warehouse.connection import Connection
 from stream.embedded.warehouse.failure import EngineError
 
 MAX_SESSIONS: Final = 256

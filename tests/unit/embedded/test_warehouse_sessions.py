@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from stream.embedded.warehouse import sessions
-from stream.embedded.warehouse.engine import Connection
+from stream.embedded.warehouse.connection import Connection
 from stream.embedded.warehouse.failure import EngineError
 from stream.embedded.warehouse.sessions import Sessions
 
