@@ -11,6 +11,8 @@ from stream.embedded.warehouse.failure import EngineError
 
 MAX_FIELDS: Final = 1_000
 """Parameters of one URL; a server allows a million, no client sends a thousand."""
+MAX_ID: Final = 256
+"""Characters of a query id; it comes back in a header."""
 
 # Parameters of the interface itself; every other one is a setting of the engine.
 _OWN: Final = frozenset(
@@ -81,6 +83,9 @@ def read(method: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> 
         EngineError: it cannot be understood.
     """
     user, password = _credentials(fields, headers)
+    query_id = fields.get("query_id", "")
+    if len(query_id) > MAX_ID or not query_id.isprintable():
+        raise EngineError(36, "BAD_ARGUMENTS", f"query_id: use at most {MAX_ID} printable characters")
     if fields.get("role"):
         raise EngineError(511, "UNKNOWN_ROLE", f"There is no role `{fields['role'][:64]}`")
     return Call(
@@ -91,7 +96,7 @@ def read(method: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> 
         query=fields.get("query", "").encode(),
         database=fields.get("database") or headers.get("x-clickhouse-database", ""),
         default_format=fields.get("default_format") or headers.get("x-clickhouse-format", ""),
-        query_id=fields.get("query_id", ""),
+        query_id=query_id,
         session_id=fields.get("session_id", ""),
         session_timeout=fields.get("session_timeout", ""),
         session_check=_flag(fields, "session_check"),

@@ -214,7 +214,7 @@ class Warehouse:
     def _common_headers(self, query_id: str) -> dict[str, str]:
         return {
             "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
-            "X-ClickHouse-Query-Id": query_id,
+            "X-ClickHouse-Query-Id": query_id,  # `protocol` lets printable ones through only
             "X-ClickHouse-Timezone": self._engine.timezone,
         }
 

@@ -53,6 +53,13 @@ def test_a_url_of_too_many_or_broken_parameters_is_refused() -> None:
         assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("query_id", ["x" * 257, "a%0d%0aSet-Cookie:%20b", "%00"])
+def test_a_query_id_that_cannot_stand_in_a_header_is_refused(query_id: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        read(f"query_id={query_id}")
+    assert caught.value.status == 400
+
+
 def test_the_two_users_have_their_roles() -> None:
     users = Users("guidestream", "w", "bi", "b")
     assert users.authenticate("guidestream", "w", anonymous=False) is Role.WRITER
