@@ -26,8 +26,9 @@ from stream.registry.snapshot import Builder, Mark, Snapshot
 _FORMAT: Final = 1
 """Raise it when a record that an older version let pass might not pass today."""
 _HEAD, _LINKS, _THINGS, _END = b"H", b"L", b"T", b"E"
-_FRAME: Final = struct.Struct("<cIIII")
-"""Kind, number of records, bytes of the keys, bytes of the values, CRC of lengths, keys and values, which follow."""
+_FRAME: Final = struct.Struct("<cIII")
+"""Kind, number of records, bytes of the keys, bytes of the values; lengths, keys and values follow, and the CRC."""
+_CRC: Final = struct.Struct("<I")
 _MAX_BLOCK: Final = 1 << 30
 """A damaged length must not become an allocation of its size."""
 _FRESH_MS: Final = 12 * 3_600_000
@@ -117,20 +118,22 @@ def _blocks(snapshot: Snapshot, saved_ms: int) -> Iterator[tuple[bytes, list[byt
 
 def _write(file: Any, kind: bytes, keys: list[bytes], values: list[bytes]) -> None:
     lengths, names, body = array("I", map(len, values)).tobytes(), b"\n".join(keys), b"".join(values)
-    crc = crc32(body, crc32(names, crc32(lengths)))
-    file.write(_FRAME.pack(kind, len(keys), len(names), len(body), crc) + lengths + names)
+    head = _FRAME.pack(kind, len(keys), len(names), len(body)) + lengths + names
+    file.write(head)
     file.write(body)
+    file.write(_CRC.pack(crc32(body, crc32(head))))
 
 
 def _read(file: BinaryIO) -> Iterator[tuple[bytes, list[bytes], list[bytes]]]:
     """Every block up to the end's; a file that stops before it is damaged."""
     kind = b""
     while kind != _END:
-        kind, count, names_length, body_length, crc = _FRAME.unpack(file.read(_FRAME.size))
+        frame = file.read(_FRAME.size)
+        kind, count, names_length, body_length = _FRAME.unpack(frame)
         if count * 4 + names_length + body_length > _MAX_BLOCK:
             raise DamagedError("a block longer than any that is written")
         lengths, names, body = file.read(count * 4), file.read(names_length), file.read(body_length)
-        if crc32(body, crc32(names, crc32(lengths))) != crc:
+        if _CRC.pack(crc32(body, crc32(frame + lengths + names))) != file.read(_CRC.size):
             raise DamagedError("a block's checksum does not match")
         yield kind, names.split(b"\n") if count else [], _cut(body, array("I", lengths))
 

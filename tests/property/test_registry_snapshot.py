@@ -54,7 +54,7 @@ def test_it_holds_the_newest_of_each_thing(history: list[Record | Removed]) -> N
     assert snapshot.highest_number == max(numbers, default=0), "numbers of removed links count too"
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(histories, st.dictionaries(st.just("2026-11-22"), st.binary(min_size=32, max_size=32)))
 def test_the_file_gives_the_same_snapshot_back(history: list[Record | Removed], own: dict[str, bytes]) -> None:
     builder = Builder().add(*history)

@@ -36,7 +36,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(store.DamagedError):
             store.load(path)
-    for place in range(0, len(whole), 61):
+    for place in (*range(200), *range(200, len(whole), 61), *range(len(whole) - 60, len(whole))):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
         with pytest.raises(store.DamagedError):
             store.load(path)
