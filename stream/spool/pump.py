@@ -21,8 +21,9 @@ from stream.spool.frame import Record
 from stream.spool.reader import Chunk, Reader
 from stream.spool.segments import Position
 
-_GATHER_SECONDS: Final = 0.005
-"""How long events gather for one request once there is one; also how often acknowledgements are looked for."""
+_GATHER_SECONDS: Final = 0.02
+"""How long events gather for one request once there is one; also how often acknowledgements are looked for. At 5,000
+events a second 5 ms took 15 % of a core and an event 6 ms, 15 ms 9 % and 12 ms, 25 ms 7 % and 18 ms (2026-11)."""
 _LOOK_SECONDS: Final = 1.0
 """An empty spool is looked at this often even if the bell does not ring."""
 _SAVE_SECONDS: Final = 0.2

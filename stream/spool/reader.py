@@ -15,7 +15,9 @@ from stream.spool import frame, segments
 from stream.spool.segments import Position
 
 WINDOW_BYTES: Final = 1024 * 1024
-"""Read at once. More than one frame can have, so that every full window holds a whole one."""
+"""Read at once."""
+SMALLEST_WINDOW_BYTES: Final = frame.MAX_BODY_BYTES + 1024
+"""More than one frame can have, so that every full window holds a whole one."""
 _LIVE_DAMAGE_SECONDS: Final = 1.0
 """How long bytes that are no frame may stand in a segment being written before they count as damage."""
 
@@ -34,9 +36,10 @@ class Chunk:
 class Reader:
     """Reads on from `position`. Not thread-safe; `close` releases its file."""
 
-    def __init__(self, directory: Path, position: Position) -> None:
+    def __init__(self, directory: Path, position: Position, *, window_bytes: int = WINDOW_BYTES) -> None:
         self._directory = directory
         self._position = position
+        self._window_bytes = window_bytes
         self._fd = -1
         self._sealed = False
         self._bad_since: float | None = None
@@ -47,7 +50,7 @@ class Reader:
         return self._position
 
     def read(self, *, stop: Position | None = None) -> Chunk:
-        """The records that follow, about a mebibyte of them at most; none when there is nothing (yet).
+        """The records that follow, a window of them at most; none when there is nothing (yet).
 
         A record that begins at `stop` or later is never in one chunk with one that begins before it.
 
@@ -108,10 +111,10 @@ class Reader:
 
     def _window(self) -> tuple[bytes, bool]:
         """The bytes from the position on, and whether none will ever follow them."""
-        data = os.pread(self._fd, WINDOW_BYTES, self._position.offset)
-        if len(data) < WINDOW_BYTES and not self._sealed and self._seal():
-            data = os.pread(self._fd, WINDOW_BYTES, self._position.offset)
-        return data, self._sealed and len(data) < WINDOW_BYTES
+        data = os.pread(self._fd, self._window_bytes, self._position.offset)
+        if len(data) < self._window_bytes and not self._sealed and self._seal():
+            data = os.pread(self._fd, self._window_bytes, self._position.offset)
+        return data, self._sealed and len(data) < self._window_bytes
 
     def _seal(self) -> bool:
         """Whether the segment is sealed. After a yes, what is read from it is all that it will ever hold."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from stream.spool import cursor, segments
 from stream.spool.cursor import Cursor
 from stream.spool.frame import HEADER_BYTES, Record
-from stream.spool.reader import Reader
+from stream.spool.reader import SMALLEST_WINDOW_BYTES, Reader
 from stream.spool.segments import Position
 
 
@@ -74,7 +74,7 @@ def contents(directory: Path, at: Cursor, *, first: int = 0) -> Contents:
 
 
 def _oldest(directory: Path, position: Position) -> int | None:
-    reader = Reader(directory, position)
+    reader = Reader(directory, position, window_bytes=SMALLEST_WINDOW_BYTES)
     try:
         first = reader.read(stop=Position(position.segment, max(position.offset, HEADER_BYTES) + 1))
     except FileNotFoundError:  # shipped and deleted meanwhile

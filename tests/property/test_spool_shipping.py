@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.base.errors import UnavailableError
-from stream.spool import Spool, pump, reader
+from stream.spool import Spool, pump
 from stream.spool.cursor import CursorFile
 from stream.spool.frame import Record
 from stream.spool.pump import Pump
@@ -182,9 +182,8 @@ def test_the_law_fails_when_the_mark_is_not_made_durable_before_sending(
         check(appended, broker)
 
 
-def test_a_backlog_that_was_never_sent_is_not_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backlog_that_was_never_sent_is_not_marked(tmp_path: Path) -> None:
     """After a long outage only what was under way when it began costs look-ups."""
-    monkeypatch.setattr(reader, "WINDOW_BYTES", 300 * 1024)
     appended, broker = play(
         tmp_path,
         [
