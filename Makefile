@@ -51,7 +51,7 @@ bench: setup bench-tools ## speed, each figure beside its rival in the same run
 	@$(BIN)/python -m tests.bench
 
 faults: setup ## the long fault runs: many seeds of kills, outages, rebalances
-	@$(BIN)/python -m pytest tests/faults --fault-seeds 20
+	@$(BIN)/python -m pytest tests/faults tests/e2e/test_kills.py --fault-seeds 20
 
 format: setup ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix-only --quiet .
