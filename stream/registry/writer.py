@@ -42,6 +42,7 @@ _DEAD_AFTER_S: Final = 5.0
 _BATCH_BYTES: Final = 512 * 1024
 _ANSWER_S: Final = 30.0
 """Longest wait for one answer of the broker."""
+_STOP_S: Final = 5.0
 _logger = log.get(__name__)
 
 
@@ -117,7 +118,7 @@ class Writer:
             yield producer
         finally:
             _forget(producer)
-            await producer.stop()
+            await _stop(producer)
 
     async def _write(self, producer: Any, records: Encoded, progress: Progress) -> None:
         """Put the records into a transaction; an error leaves it open, and the next writer's take-over aborts it."""
@@ -150,6 +151,16 @@ class Writer:
             if reader.highest() != grown:
                 grown, since = reader.highest(), monotonic()
             await self._replica.pull(reader)
+
+
+async def _stop(producer: Any) -> None:
+    """Stop it; one that waits for a broker that does not answer is left alone, without its connections."""
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await producer.stop()
+    except TimeoutError:
+        producer._sender.sender_task.cancel()  # noqa: SLF001 - `stop` has no deadline of its own
+        await producer.client.close()
 
 
 def _forget(producer: Any) -> None:
