@@ -46,7 +46,10 @@ class Shipper:
         try:
             while not self._stopping.is_set():
                 started = loop.time()
-                status = await self._live()
+                try:
+                    status = str(await self._live())
+                except OSError as error:  # no memory or no file descriptors for a process: appends must go on
+                    status = str(error)
                 if self._stopping.is_set():
                     break
                 self._log.warning("shipper ended, starts again", status=status)
@@ -87,15 +90,19 @@ class Shipper:
         try:
             if self._stopping.is_set():
                 self._tell_drain()
-            assert process.stdout
-            before = dict.fromkeys(_FIELDS, 0)
-            async for line in process.stdout:
-                now = json.loads(line)
-                for name, counter in _FIELDS.items():
-                    counter.labels(self._topic).inc(now[name] - before[name])
-                before = now
+            await self._count(process)
             return await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    async def _count(self, process: Process) -> None:
+        """Take over the process's counts until it ends."""
+        assert process.stdout
+        before = dict.fromkeys(_FIELDS, 0)
+        async for line in process.stdout:
+            now = json.loads(line)
+            for name, counter in _FIELDS.items():
+                counter.labels(self._topic).inc(now[name] - before[name])
+            before = now

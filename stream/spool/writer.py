@@ -10,7 +10,7 @@ from typing import Final, NoReturn, Self
 
 from stream.base import log, metrics
 from stream.base.clock import Clock, wall_clock
-from stream.base.errors import InvariantError, SpoolFullError
+from stream.base.errors import InvariantError, SettingsError, SpoolFullError
 from stream.base.settings import Settings
 from stream.spool import cursor, frame, segments, survey
 from stream.spool.bell import Bell
@@ -29,8 +29,7 @@ class Spool:
     kill -9 of this process at once; a power cut loses at most the last `fsync_ms`.
 
     Raises:
-        SettingsError: another process owns the directory.
-        OSError: the directory cannot be made or written to.
+        SettingsError: another process owns the directory, or it cannot be made or written to.
     """
 
     def __init__(
@@ -55,8 +54,11 @@ class Spool:
         self._closed = self._full = self._suspect = self._new_name = self._dropping = False
         self._need, self._why = 0, ""
         self._failed_at = -_SUSPECT_SECONDS
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = segments.lock(directory, segments.WRITER_LOCK)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = segments.lock(directory, segments.WRITER_LOCK)
+        except OSError as error:
+            raise _unwritable(directory, error) from error
         try:
             there = segments.numbers(directory)
             if not there and not (directory / cursor.NAME).exists():
@@ -65,9 +67,9 @@ class Spool:
             self._number = max([known.acked.segment, known.begun.segment, *there])
             self._open_next()
             self._bell = Bell(directory)
-        except BaseException:
+        except OSError as error:
             os.close(self._lock)
-            raise
+            raise _unwritable(directory, error) from error
         self._waited_for = self._bell.waited_for
         self._stop = threading.Event()
         self._interval = fsync_ms / 1000 / 2  # half: the other half is for the fsync itself
@@ -239,3 +241,10 @@ class Spool:
         age_ms = 0 if seen.oldest_ms is None else max(0, self._clock() - seen.oldest_ms)
         metrics.SPOOL_AGE_SECONDS.labels(self.topic).set(age_ms / 1000)
         self._full = self._full and sum(seen.sizes.values()) + self._need > self._max_bytes
+
+
+def _unwritable(directory: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"the spool {directory} cannot be written: {error.strerror}; make room, or set GUIDESTREAM_DATA_DIR to a disk "
+        "that can be written"
+    )

@@ -9,6 +9,7 @@ BENCHES = {
     "edge": "redirects of one edge process beside nginx",
     "pipeline": "tap to queryable and to gauge with everything on this machine; ready after kill -9",
     "soak": "memory over ten minutes of taps",
+    "spool": "append beside a bare write, shipping beside a shipper in a thread",
     "registry": "a million links: ready, memory, look-ups",
 }
 

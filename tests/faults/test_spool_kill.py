@@ -81,9 +81,11 @@ async def test_owner_and_shipper_are_killed_and_nothing_is_lost_or_doubled_unmar
 ) -> None:
     rng = random.Random(fault_seed)
     writer = Writer(environ)
+    shippers: list[psutil.Process] = []
     for _ in range(4):
         async with writer.running() as process:
             await asyncio.sleep(rng.random() * 1.5)
+            shippers += psutil.Process(process.pid).children()
             if rng.random() < 0.5:
                 for child in psutil.Process(process.pid).children():
                     child.kill()
@@ -92,6 +94,8 @@ async def test_owner_and_shipper_are_killed_and_nothing_is_lost_or_doubled_unmar
     found = await shipped(kafka_topics)
     assert problems(found, writer.kept) == []
     assert survey.survey(spool_directory(kafka_topics)).waiting_bytes == 0
+    psutil.wait_procs(shippers, timeout=10)
+    assert not any(shipper.is_running() for shipper in shippers), "a shipper outlived its owner"
 
 
 class PrivateBroker:

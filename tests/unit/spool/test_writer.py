@@ -75,6 +75,25 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(make: Make) -> None
         make()
 
 
+def test_a_directory_that_cannot_be_written_is_named_with_the_fix(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for directory in (tmp_path / "file", tmp_path / "file" / "spool"):
+        with pytest.raises(SettingsError, match="GUIDESTREAM_DATA_DIR"):
+            Spool(directory, segment_bytes=4096, max_bytes=1 << 20, fsync_ms=5, topic="t")
+
+
+def test_a_full_disk_at_the_start_is_named_and_leaves_no_lock(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("stream.spool.writer.Spool._open_next", lambda _: full_disk())
+        with pytest.raises(SettingsError, match=os.strerror(errno.ENOSPC)):
+            make()
+    make().append(b"k", b"v")
+
+
+def full_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_the_files_are_for_their_owner_only(make: Make) -> None:
     spool = make()
     assert spool.directory.stat().st_mode & 0o077 == 0
