@@ -1,29 +1,37 @@
 """The demo brand into the registry, once: what is there already stays as it is."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
-from schemas.registry import Numbers, Record, encode_record
+from schemas.registry import Link, Thing
+from stream.base.clock import wall_clock
 from stream.base.settings import Settings
 from stream.embedded.demo.brand import DemoBrand
+from stream.registry.changes import Changes, Kind, find
 from stream.registry.snapshot import Snapshot
-from stream.registry.writer import Encoded, Writer
+from stream.registry.writer import Encoded, Plan, Writer
 
 
-async def load_brand(settings: Settings, brand: DemoBrand) -> int:
-    """Write what is new of the brand as one change; returns the number of records written.
+async def load_brand(settings: Settings, brand: DemoBrand) -> None:
+    """Write what is new of the brand, first what others refer to.
 
     Raises:
         UnavailableError: Kafka does not answer.
     """
+    writer = Writer(settings)
+    await writer.change(_additions("store", brand.stores))
+    await writer.change(_additions("guide", brand.guides))
+    await writer.change(_additions("campaign", brand.campaigns))
+    await writer.change(_additions("link", brand.links))
 
-    def plan(state: Snapshot) -> tuple[Encoded, int]:
-        new: list[Record] = [one for one in brand.stores if state.store(one.id) is None]
-        new += [one for one in brand.guides if state.guide(one.id) is None]
-        new += [one for one in brand.campaigns if state.campaign(one.id) is None]
-        links = [one for one in brand.links if state.resolve(one.code) is None]
-        new += [replace(link, number=number) for number, link in enumerate(links, state.highest_number + 1)]
-        if links:
-            new.append(Numbers(state.highest_number + len(links)))
-        return [encode_record(record) for record in new], len(new)
 
-    return await Writer(settings).change(plan)
+def _additions(kind: Kind, things: Sequence[Thing]) -> Plan[None]:
+    def plan(state: Snapshot) -> tuple[Encoded, None]:
+        changes = Changes(state, wall_clock())
+        for thing in things:
+            if find(state, kind, thing.code if isinstance(thing, Link) else thing.id) is None:
+                _, _, problems = changes.put(None, thing)
+                if problems:
+                    raise problems[0]
+        return changes.records(), None
+
+    return plan
