@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from stream.base import settings_checks as checks
 from stream.base.errors import SettingsError
+from stream.base.key_list import KeyList
+from stream.base.settings_rules import broken_rules
 
 PREFIX = "GUIDESTREAM_"
 Port = Annotated[int, Field(ge=0, le=65535)]
-Milliseconds = Annotated[int, Field(ge=0)]
+Milliseconds = int
+"""Bounds stand in each field: of two in one annotation pydantic keeps the wrong one."""
+ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 
 
 class Section(BaseModel):
@@ -35,6 +40,8 @@ class Data(Section):
         description="spools, registry snapshot, embedded broker and warehouse live below it",
         examples=["~/.local/state/guidestream"],  # what the reference shows: the default is another for each user
     )
+
+    _usable = field_validator("dir")(checks.directory_or_nothing)
 
 
 class Brand(Section):
@@ -86,9 +93,12 @@ class Kafka(Section):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="used with SASL_*")
     sasl_user: str = Field("", description="used with SASL_*")
     sasl_password: SecretStr = Field(SecretStr(""), description="used with SASL_*")
-    ca_file: Path | None = Field(
+    ca_file: ReadableFile | None = Field(
         None, description="PEM of the cluster's certificate authority; the system's store when unset"
     )
+
+    _brokers = field_validator("bootstrap")(checks.broker_list)
+    _certificates = field_validator("ca_file")(checks.certificates)
 
 
 class ClickHouse(Section):
@@ -109,8 +119,22 @@ class ClickHouse(Section):
         pattern=r"^[A-Za-z0-9_.-]{0,63}$",
         description="name of the cluster: ON CLUSTER and replicated engines; empty for one server",
     )
-    raw_ttl_days: int = Field(400, ge=0, description="raw rows older than this are dropped; 0 keeps them for ever")
-    timeout_ms: Milliseconds = Field(30_000, description="one request, before it is tried again")
+    raw_ttl_days: int = Field(
+        400, ge=0, description="raw rows older than this are dropped; 0 keeps them for ever, 1 is too short to count by"
+    )
+    timeout_ms: Milliseconds = Field(30_000, ge=100, description="one request, before it is tried again")
+
+    _address = field_validator("url")(checks.address)
+
+    @field_validator("raw_ttl_days")
+    @classmethod
+    def _leaves_something_to_count(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError(
+                "a window is recounted from raw rows until a day before they may be dropped, which with 1 is never: "
+                "late clicks would not be counted; give 2 or more, or 0"
+            )
+        return value
 
 
 class Token(Section):
@@ -121,6 +145,13 @@ class Token(Section):
         description="comma-separated ID:HEX (ID 0-15, 16-64 bytes of hex); the first signs, all verify; "
         "made and kept below data.dir when empty",
     )
+
+    @field_validator("keys")
+    @classmethod
+    def _keys_or_nothing(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            KeyList.parse(value.get_secret_value())
+        return value
 
 
 class Edge(Section):
@@ -144,7 +175,7 @@ class Edge(Section):
     )
     max_connections: int = Field(10_000, ge=1, description="open connections at once")
     drain_ms: Milliseconds = Field(
-        10_000, description="how long SIGTERM waits for answers under way and the spool to be shipped"
+        10_000, ge=0, description="how long SIGTERM waits for answers under way and the spool to be shipped"
     )
 
 
@@ -152,7 +183,11 @@ class Spool(Section):
     """The disk between an answer and Kafka."""
 
     segment_bytes: int = Field(16 * 1024 * 1024, ge=4096, description="a segment is closed at this size")
-    max_bytes: int = Field(4 * 1024**3, ge=4096, description="cap on disk; beyond it events are dropped and counted")
+    max_bytes: int = Field(
+        4 * 1024**3,
+        ge=2 * 1024**2,  # four segments, each of which holds the largest event
+        description="cap on disk; beyond it events are dropped and counted",
+    )
     fsync_ms: Milliseconds = Field(100, ge=1, le=1000, description="group fsync: what a power cut may lose")
     send_timeout_ms: Milliseconds = Field(
         30_000, ge=100, description="an unacknowledged batch is an unknown outcome after this"
@@ -184,15 +219,15 @@ class Worker(Section):
         20, ge=1, le=5_000, description="how long an empty partition may hold up a fetch"
     )
     batch_ms: Milliseconds = Field(
-        250, description="rows of one partition are inserted this often at most: a part each time"
+        250, ge=0, description="rows of one partition are inserted this often at most: a part each time"
     )
     flush_ms: Milliseconds = Field(500, ge=10, description="window rows and offsets are written this often")
     late_ms: Milliseconds = Field(2_000, ge=10, description="windows of late events are recounted this often")
     grace_ms: Milliseconds = Field(
-        30_000, description="an event later than this after its window's end takes the late road"
+        30_000, ge=0, description="an event later than this after its window's end takes the late road"
     )
     future_ms: Milliseconds = Field(
-        300_000, description="an event time this far ahead of the broker's clock is rejected"
+        300_000, ge=0, description="an event time this far ahead of the broker's clock is rejected"
     )
     reject_limit: float = Field(
         0.5, gt=0, le=1, description="the worker stops when it would reject more than this share"
@@ -201,7 +236,7 @@ class Worker(Section):
     top_links: int = Field(100, ge=1, le=10_000, description="links with gauges of their own; the rest is one number")
     audit_seconds: int = Field(300, ge=1, description="windows of the last hours are recounted and compared this often")
     drain_ms: Milliseconds = Field(
-        15_000, description="how long SIGTERM waits for batches under way to be written and committed"
+        15_000, ge=0, description="how long SIGTERM waits for batches under way to be written and committed"
     )
 
 
@@ -244,7 +279,7 @@ class Prometheus(Section):
 class Geo(Section):
     """IP to place; the country is always known."""
 
-    city_file: Path | None = Field(
+    city_file: ReadableFile | None = Field(
         None, description="operator's own database: MaxMind format (.mmdb) or ip2region (.xdb)"
     )
 
@@ -294,16 +329,38 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         if not environ[name] and fields[field].annotation not in (str, SecretStr):
             continue  # an empty number or path means "not set": a compose file passes variables on like that
         values.setdefault(section, {})[field] = environ[name]
-    settings = None
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            name = PREFIX + "_".join(str(part) for part in item["loc"]).upper()
-            problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')} (got {_shown(item)})")
-    if problems or settings is None:
+    settings, wrong = _validated(values)
+    problems += wrong.values()
+    problems += [
+        f"{_variable(broken.fields[0])}: {broken.says}"
+        for broken in broken_rules(settings)
+        if wrong.keys().isdisjoint(broken.fields)
+    ]
+    if problems:
         raise SettingsError("settings that cannot be used:\n  " + "\n  ".join(problems))
     return settings
+
+
+def _validated(values: Mapping[str, Mapping[str, str]]) -> tuple[Settings, dict[str, str]]:
+    """Settings with the defaults in place of what is wrong, and what is wrong: section.field -> sentence."""
+    try:
+        return Settings.model_validate(values), {}
+    except ValidationError as error:
+        wrong = {
+            ".".join(map(str, item["loc"][:2])): item for item in error.errors(include_url=False, include_context=False)
+        }
+    right = {
+        section: {name: value for name, value in fields.items() if f"{section}.{name}" not in wrong}
+        for section, fields in values.items()
+    }
+    return Settings.model_validate(right), {
+        field: f"{_variable(field)}: {item['msg'].removeprefix('Value error, ')} (got {_shown(item)})"
+        for field, item in wrong.items()
+    }
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.replace(".", "_").upper()
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -115,7 +115,7 @@ async def test_retention_follows_the_setting_in_both_directions(
         )
         return {text for (text,) in found}
 
-    assert [await kept(days) for days in (30, 400, 0, 7)] == [{"30"}, {"400"}, {""}, {"7"}]
+    assert [await kept(days) for days in (30, 400, 0, 8)] == [{"30"}, {"400"}, {""}, {"8"}]
 
 
 async def test_rows_older_than_the_retention_go(migrated: ClickHouse) -> None:

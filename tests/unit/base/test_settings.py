@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import certifi
 import pytest
 from pydantic import SecretStr
 
@@ -47,6 +48,97 @@ def test_wrong_settings_are_all_named_at_once() -> None:
         assert name in message
     assert "Asia/Shanghai" in message  # the fix
     assert "PATH" not in message
+
+
+def test_what_only_a_look_beyond_the_type_shows_is_named_in_the_same_error(tmp_path: Path) -> None:
+    unreadable, no_pem = tmp_path / "目录", tmp_path / "ca.pem"
+    unreadable.mkdir()
+    no_pem.write_text("not a certificate")
+    wrong = {
+        "GUIDESTREAM_TOKEN_KEYS": "1:" + "ab" * 15,
+        "GUIDESTREAM_GEO_CITY_FILE": str(unreadable),
+        "GUIDESTREAM_KAFKA_CA_FILE": str(no_pem),
+        "GUIDESTREAM_KAFKA_BOOTSTRAP": "kafka-1:9092,kafka-2",
+        "GUIDESTREAM_CLICKHOUSE_RAW_TTL_DAYS": "1",
+        "GUIDESTREAM_CLICKHOUSE_URL": "http://clickhouse:eight",
+        "GUIDESTREAM_CLICKHOUSE_TIMEOUT_MS": "0",
+        "GUIDESTREAM_SPOOL_MAX_BYTES": "10000",
+        "GUIDESTREAM_EDGE_PORT": "70000",
+    }
+    across = {
+        "GUIDESTREAM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "GUIDESTREAM_CLICKHOUSE_USER": "bi",
+        "GUIDESTREAM_API_PORT": "8123",
+        "GUIDESTREAM_API_ADMIN_PORT": "8123",
+    }
+    named = {*wrong, "GUIDESTREAM_KAFKA_SASL_USER", "GUIDESTREAM_KAFKA_SASL_PASSWORD"}
+    named |= {"GUIDESTREAM_CLICKHOUSE_BI_USER", "GUIDESTREAM_API_ADMIN_PORT"}
+    assert set(_refused(wrong | across)) == named
+    assert "ab" * 15 not in str(_refused(wrong | across))
+
+
+@pytest.mark.parametrize(
+    ("variables", "named", "fix"),
+    [
+        ({"KAFKA_CA_FILE": "/no/such/file"}, "KAFKA_CA_FILE", "no such file"),
+        ({"GEO_CITY_FILE": "/no/such.mmdb"}, "GEO_CITY_FILE", "no such file"),
+        ({"DATA_DIR": __file__}, "DATA_DIR", "no directory"),
+        ({"TOKEN_KEYS": f"1:{'ab' * 16},1:{'cd' * 16}"}, "TOKEN_KEYS", "key id 1 is there twice"),
+        ({"CLICKHOUSE_RAW_TTL_DAYS": "1"}, "CLICKHOUSE_RAW_TTL_DAYS", "give 2 or more, or 0"),
+        ({"CLICKHOUSE_RAW_TTL_DAYS": "7"}, "CLICKHOUSE_RAW_TTL_DAYS", "give 8 or more"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USER": "u"}, "KAFKA_SASL_PASSWORD", "cannot log in"),
+        ({"EDGE_ADMIN_PORT": "8080", "EDGE_HOST": "0.0.0.0"}, "EDGE_ADMIN_PORT", "a port of its own"),  # noqa: S104
+        ({"KAFKA_BOOTSTRAP": "a:1, b:2"}, "KAFKA_BOOTSTRAP", "without spaces"),
+        ({"KAFKA_BOOTSTRAP": ""}, "KAFKA_BOOTSTRAP", "host:port"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_with_the_fix(variables: dict[str, str], named: str, fix: str) -> None:
+    found = _refused({PREFIX + name: value for name, value in variables.items()})
+    assert list(found) == [PREFIX + named]
+    assert fix in found[PREFIX + named]
+
+
+def test_certificates_for_a_connection_that_is_not_encrypted_are_refused() -> None:
+    pem = certifi.where()
+    assert list(_refused({"GUIDESTREAM_KAFKA_CA_FILE": pem})) == ["GUIDESTREAM_KAFKA_CA_FILE"]
+    found = load({"GUIDESTREAM_KAFKA_CA_FILE": pem, "GUIDESTREAM_KAFKA_SECURITY_PROTOCOL": "SSL"})
+    assert found.kafka.ca_file == Path(pem)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"CLICKHOUSE_RAW_TTL_DAYS": "0"},
+        {"CLICKHOUSE_RAW_TTL_DAYS": "2", "KAFKA_RETENTION_HOURS": "24"},
+        {"EDGE_PORT": "0", "EDGE_ADMIN_PORT": "0"},
+        {"API_PORT": "9000", "API_ADMIN_PORT": "9000", "API_HOST": "10.0.0.1"},
+        {"KAFKA_BOOTSTRAP": "[::1]:9092,kafka.example:9093"},
+        {"CLICKHOUSE_URL": "https://clickhouse"},
+    ],
+)
+def test_settings_that_go_together_are_taken(variables: dict[str, str]) -> None:
+    load({PREFIX + name: value for name, value in variables.items()})
+
+
+def test_no_bound_of_a_setting_takes_another_ones_place() -> None:
+    for section, model in Settings.model_fields.items():
+        assert model.annotation is not None
+        for name, field in model.annotation.model_fields.items():
+            kinds = [type(bound) for bound in field.metadata]
+            assert len(kinds) == len(set(kinds)), f"{section}.{name}"
+
+
+def test_a_rule_says_nothing_where_one_of_its_settings_is_wrong_by_itself() -> None:
+    found = _refused({"GUIDESTREAM_CLICKHOUSE_RAW_TTL_DAYS": "3", "GUIDESTREAM_KAFKA_RETENTION_HOURS": "a day"})
+    assert list(found) == ["GUIDESTREAM_KAFKA_RETENTION_HOURS"]
+
+
+def _refused(environ: dict[str, str]) -> dict[str, str]:
+    """Variable -> what is said of it."""
+    with pytest.raises(SettingsError) as error:
+        load(environ)
+    lines = str(error.value).splitlines()[1:]
+    return dict(line.strip().split(": ", 1) for line in lines)
 
 
 def test_an_empty_path_or_number_is_not_set_but_an_empty_word_is() -> None:

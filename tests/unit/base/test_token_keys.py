@@ -47,9 +47,10 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    config = settings(tmp_path, "")
     (tmp_path / "data").write_text("a file, not a directory")
     with pytest.raises(SettingsError, match=r"data\.dir"):
-        token_keys(settings(tmp_path, ""))
+        token_keys(config)
 
 
 def test_keys_are_not_shown() -> None:

@@ -1,0 +1,74 @@
+"""What settings must be to each other: each of these works alone, but not beside the others."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from stream.base.settings import Settings
+
+_ALL_ADDRESSES: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
+
+
+class Broken(NamedTuple):
+    """Settings that do not go together."""
+
+    fields: tuple[str, ...]
+    """All that the rule looks at, as section.field; the first is the one to be mended."""
+    says: str
+    """Why, and the fix; no value of a secret."""
+
+
+def broken_rules(settings: "Settings") -> Iterator[Broken]:
+    """Every rule that the settings break."""
+    yield from _kafka_security(settings)
+    yield from _retention(settings)
+    yield from _accounts(settings)
+    yield from _ports(settings)
+
+
+def _kafka_security(settings: "Settings") -> Iterator[Broken]:
+    kafka = settings.kafka
+    protocol = kafka.security_protocol
+    if protocol.startswith("SASL"):
+        for name, value in (("sasl_user", kafka.sasl_user), ("sasl_password", kafka.sasl_password.get_secret_value())):
+            if not value:
+                yield Broken(
+                    (f"kafka.{name}", "kafka.security_protocol"),
+                    f"it is empty, and {protocol} cannot log in without it",
+                )
+    if kafka.ca_file and not protocol.endswith("SSL"):
+        yield Broken(
+            ("kafka.ca_file", "kafka.security_protocol"),
+            f"it would not be looked at, because {protocol} does not encrypt; set GUIDESTREAM_KAFKA_SECURITY_PROTOCOL "
+            "to SSL or SASL_SSL, or leave it out",
+        )
+
+
+def _retention(settings: "Settings") -> Iterator[Broken]:
+    days, hours = settings.clickhouse.raw_ttl_days, settings.kafka.retention_hours
+    if days and (days - 1) * 24 < hours:
+        yield Broken(
+            ("clickhouse.raw_ttl_days", "kafka.retention_hours"),
+            f"Kafka keeps events for {hours} hours, and what is late after an outage as long is recounted from raw "
+            f"rows, for which {days} days are too few; give {-(-hours // 24) + 1} or more, or lower "
+            "GUIDESTREAM_KAFKA_RETENTION_HOURS",
+        )
+
+
+def _accounts(settings: "Settings") -> Iterator[Broken]:
+    if settings.clickhouse.bi_user == settings.clickhouse.user:
+        yield Broken(
+            ("clickhouse.bi_user", "clickhouse.user"),
+            "it is the writing user as well, whose rights and password it would take; give it a name of its own",
+        )
+
+
+def _ports(settings: "Settings") -> Iterator[Broken]:
+    for section in (settings.edge, settings.api):
+        name = type(section).__name__.lower()
+        hosts = {section.host, section.admin_host}
+        if section.port and section.port == section.admin_port and (len(hosts) == 1 or hosts & _ALL_ADDRESSES):
+            yield Broken(
+                (f"{name}.admin_port", f"{name}.port", f"{name}.host", f"{name}.admin_host"),
+                f"it is the same as GUIDESTREAM_{name.upper()}_PORT; give each a port of its own, or 0 for a free one",
+            )
