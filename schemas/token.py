@@ -63,6 +63,26 @@ def verify(text: str, keys: Mapping[int, bytes]) -> Token:
     Raises:
         MalformedTokenError: it is not a token that one of the keys made.
     """
+    token, head, mac = _read(text)
+    key = keys.get(token.key_id)
+    if key is None:
+        raise MalformedTokenError(f"unknown key id {token.key_id}")
+    if not hmac.compare_digest(mac, blake2b(head, key=key, digest_size=MAC_BYTES).digest()):
+        raise MalformedTokenError("the MAC does not match")
+    return token
+
+
+def unverified(text: str) -> Token:
+    """What a token claims: anybody can have written it, so it is for people to look at only.
+
+    Raises:
+        MalformedTokenError: it has not the form of a token.
+    """
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[Token, bytes, bytes]:
+    """The fields, the bytes that are signed, the MAC."""
     if len(text) != TEXT_LENGTH:
         raise MalformedTokenError(f"a click token has {TEXT_LENGTH} characters, this has {len(text)}")
     try:
@@ -77,9 +97,5 @@ def verify(text: str, keys: Mapping[int, bytes]) -> Token:
     version, key_id = first >> 4, first & 15
     if version != VERSION:
         raise MalformedTokenError(f"unknown token version {version}")
-    key = keys.get(key_id)
-    if key is None:
-        raise MalformedTokenError(f"unknown key id {key_id}")
-    if not hmac.compare_digest(mac, blake2b(head, key=key, digest_size=MAC_BYTES).digest()):
-        raise MalformedTokenError("the MAC does not match")
-    return Token(link_number, EPOCH_MS + (high << 32 | low), counter >> 22, counter & (COUNTERS - 1), key_id)
+    token = Token(link_number, EPOCH_MS + (high << 32 | low), counter >> 22, counter & (COUNTERS - 1), key_id)
+    return token, head, mac

@@ -6,10 +6,10 @@ from typing import Annotated
 import orjson
 import typer
 
-from schemas.token import MalformedTokenError, verify
+from schemas.token import MalformedTokenError, unverified, verify
 from stream.base import settings
 from stream.base.errors import TokenError
-from stream.base.token_keys import token_keys
+from stream.base.token_keys import known_token_keys
 
 token = typer.Typer(no_args_is_help=True)
 apps = {"token": token}
@@ -26,10 +26,14 @@ def inspect(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, for scripts")] = False,
 ) -> None:
-    """Check a token with the keys in force and say what it names; exit 1 with the reason when it is not valid."""
+    """Check a token with the keys in force and say what it names; exit 1 with the reason when it is not valid.
+
+    Where there are no keys to check it with, it is shown unverified, with exit code 1.
+    """
     config = settings.load()
+    keys = known_token_keys(config)
     try:
-        read = verify(text, token_keys(config).by_id)
+        read = verify(text, keys.by_id) if keys else unverified(text)
     except MalformedTokenError as error:
         if as_json:
             typer.echo(orjson.dumps({"valid": False, "reason": str(error)}).decode())
@@ -37,7 +41,7 @@ def inspect(
         raise TokenError(f"not a valid click token: {error}") from error
     at = datetime.fromtimestamp(read.at_ms / 1000, UTC)
     fields = {
-        "valid": True,
+        "valid": True if keys else None,
         "link_number": read.link_number,
         "at_ms": read.at_ms,
         "utc": at.isoformat(timespec="milliseconds"),
@@ -47,7 +51,14 @@ def inspect(
         "counter": read.counter,
         "key_id": read.key_id,
     }
+    if keys is None:
+        fields["reason"] = (
+            f"not verified, anybody can have made it: there are no keys below {config.data.dir} and "
+            "GUIDESTREAM_TOKEN_KEYS is empty"
+        )
     if as_json:
         typer.echo(orjson.dumps(fields).decode())
     else:
-        typer.echo("\n".join(f"{name:<12} {'yes' if value is True else value}" for name, value in fields.items()))
+        shown = fields | {"valid": "yes" if keys else "unknown"}
+        typer.echo("\n".join(f"{name:<12} {value}" for name, value in shown.items()))
+    raise typer.Exit(0 if keys else 1)

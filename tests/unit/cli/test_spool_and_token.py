@@ -100,3 +100,17 @@ def test_what_is_no_token_is_refused_with_the_reason(environ: dict[str, str], te
     as_json = RUN.invoke(token_command, ["inspect", text, "--json"], env=environ)
     assert as_json.exit_code == 1
     assert orjson.loads(as_json.stdout)["valid"] is False
+
+
+def test_without_keys_a_token_is_shown_as_unverified_and_none_are_made(tmp_path: Path) -> None:
+    text = Signer(1, bytes.fromhex(KEY), 5).sign(42, 1_795_000_000_000, 7)
+    environ = {"GUIDESTREAM_DATA_DIR": str(tmp_path / "data")}
+    shown = RUN.invoke(token_command, ["inspect", text], env=environ)
+    assert shown.exit_code == 1
+    assert "valid        unknown\n" in shown.stdout
+    assert "link_number  42\n" in shown.stdout
+    assert "not verified" in shown.stdout
+    data = orjson.loads(RUN.invoke(token_command, ["inspect", text, "--json"], env=environ).stdout)
+    assert (data["valid"], data["link_number"], data["edge"]) == (None, 42, 5)
+    assert "no keys" in data["reason"]
+    assert list(tmp_path.iterdir()) == []
