@@ -44,6 +44,7 @@ def configuration(settings: Settings, rules: tuple[Path, ...]) -> dict[str, Any]
     targets = {
         "edge": (settings.edge.admin_host, settings.edge.admin_port),
         "worker": (settings.worker.metrics_host, settings.worker.metrics_port),
+        "api": (settings.api.admin_host, settings.api.admin_port),
         "prometheus": (HOST, settings.prometheus.port),
     }
     return {

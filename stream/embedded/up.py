@@ -56,6 +56,7 @@ def _say_where_to_look(settings: Settings, *, with_prometheus: bool) -> None:
         "kafka": settings.kafka.bootstrap,
         "edge metrics": f"http://{reachable(settings.edge.admin_host, settings.edge.admin_port)}/metrics",
         "worker metrics": f"http://{reachable(settings.worker.metrics_host, settings.worker.metrics_port)}/metrics",
+        "api metrics": f"http://{reachable(settings.api.admin_host, settings.api.admin_port)}/metrics",
     }
     if with_prometheus:
         places["prometheus"] = f"http://{prometheus.HOST}:{settings.prometheus.port}"

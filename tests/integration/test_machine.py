@@ -64,7 +64,7 @@ async def test_prometheus_runs_with_the_configuration_and_the_rules(environ: dic
         try:
             await supervisor.start()
             async with asyncio.timeout(60):  # it takes targets up some seconds after it is ready
-                while await _scraped(settings) != {"edge", "worker", "prometheus"}:
+                while await _scraped(settings) != {"edge", "worker", "api", "prometheus"}:
                     await asyncio.sleep(0.1)
             rules = await http.get("127.0.0.1", settings.prometheus.port, "/api/v1/rules")
         finally:

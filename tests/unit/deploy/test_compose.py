@@ -22,6 +22,13 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("guidestream:")}
 FROM_ENVIRONMENT = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::(?P<how>[-?])(?P<text>[^}]*))?\}")
 SECRET = re.compile(r"PASSWORD|TOKEN_KEYS|SECRET")
+WITH_METRICS = {
+    section: (field.replace("port", "host"), field)
+    for section, model in Settings.model_fields.items()
+    for field in getattr(model.annotation, "model_fields", ())
+    if field in {"admin_port", "metrics_port"}
+}
+"""Processes that have an admin port -> the settings of its address."""
 EXAMPLES = {"GUIDESTREAM_TOKEN_KEYS": "1:" + "ab" * 32}
 
 
@@ -93,7 +100,21 @@ def test_the_admin_ports_are_not_published() -> None:
     published = {
         filled(port, example()).rsplit(":", 1)[-1] for service in SERVICES.values() for port in service.get("ports", ())
     }
-    assert published.isdisjoint({"9108", "9109"})
+    assert published.isdisjoint(str(getattr(getattr(load({}), name), port)) for name, (_, port) in WITH_METRICS.items())
+
+
+@pytest.mark.parametrize("name", WITH_METRICS)
+def test_whoever_has_metrics_shows_them_to_prometheus_which_asks_for_them(name: str) -> None:
+    host, port = (getattr(getattr(settings_of(name), name), field) for field in WITH_METRICS[name])
+    assert host == "0.0.0.0", "loopback of a container is nobody else's"  # noqa: S104
+    assert targets()[name] == [f"{name}:{port}"]
+    assert name in SERVICES["prometheus"]["depends_on"]
+
+
+def targets() -> dict[str, list[str]]:
+    """Job -> whom Prometheus asks."""
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    return {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped["scrape_configs"]}
 
 
 def test_nothing_but_the_edge_is_published_beyond_this_machine() -> None:
@@ -167,9 +188,6 @@ def test_settings_are_given_to_those_who_need_them() -> None:
 
 def test_peers_point_at_services_of_this_file() -> None:
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped["scrape_configs"]}
-    assert targets["edge"] == [f"edge:{settings_of('edge').edge.admin_port}"]
-    assert targets["worker"] == [f"worker:{settings_of('worker').worker.metrics_port}"]
     assert scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
     sources = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/guidestream.yml").read_text())["datasources"]
     prometheus, clickhouse = sources

@@ -135,8 +135,15 @@ def test_prometheus_scrapes_each_process_as_a_job_of_its_name() -> None:
     settings = with_free_ports(load(ZERO))
     found = configuration(settings, (Path("/规则/a.yml"),))
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in found["scrape_configs"]}
-    assert targets["edge"] == [f"127.0.0.1:{settings.edge.admin_port}"]
-    assert targets["worker"] == [f"127.0.0.1:{settings.worker.metrics_port}"]
+    with_metrics = {
+        section: getattr(getattr(settings, section), field)
+        for section, model in Settings.model_fields.items()
+        for field in getattr(model.annotation, "model_fields", ())
+        if field in {"admin_port", "metrics_port"}
+    }
+    assert set(with_metrics) == {"edge", "worker", "api"}
+    for process, port in with_metrics.items():
+        assert targets[process] == [f"127.0.0.1:{port}"]
     assert found["rule_files"] == ["/规则/a.yml"]
 
 
