@@ -157,7 +157,9 @@ def _ways(allowed: tuple[str, ...]) -> tuple[str, str]:
     names = [_NAMES[name] for name in allowed if name in _NAMES]
     if not names:
         return "", ""
-    return f"可以打开的方式：{'、'.join(zh for zh, _ in names)}。", f"It opens in {', '.join(en for _, en in names)}."
+    *others, last = (en for _, en in names)
+    listed = f"{', '.join(others)} or {last}" if others else last
+    return f"可以打开的方式：{'、'.join(zh for zh, _ in names)}。", f"It opens in {listed}."
 
 
 def _how(text: str) -> str:

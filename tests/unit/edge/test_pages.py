@@ -43,6 +43,7 @@ def test_in_wechat_a_page_says_how_to_get_to_the_browser() -> None:
 def test_in_a_browser_a_page_names_the_app_instead() -> None:
     text = page("wrong_platform", "mobile", ("wechat", "wecom"), "https://go.example.com/x").body.decode()
     assert "微信、企业微信" in text
+    assert "It opens in WeChat or WeCom." in text
     assert "在浏览器打开" not in text
 
 
