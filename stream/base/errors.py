@@ -1,4 +1,4 @@
-"""The error tree. Each class knows its metric tag, whether a retry can help, its HTTP status and its exit code.
+"""The error tree. Each class knows whether a retry can help, its HTTP status and its exit code.
 
 ::
 
@@ -22,7 +22,6 @@ from typing import ClassVar, NamedTuple
 class GuidestreamError(Exception):
     """Root of all errors that this project raises on purpose."""
 
-    tag: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
@@ -31,14 +30,12 @@ class GuidestreamError(Exception):
 class SettingsError(GuidestreamError):
     """One or more settings are wrong; the message names each with its fix."""
 
-    tag = "settings"
     exit_code = 2
 
 
 class InputError(GuidestreamError):
     """What the caller sent is wrong; the message names the field and the fix."""
 
-    tag = "input"
     http_status = 422
 
     def __init__(self, detail: str, *, field: str = "") -> None:
@@ -58,8 +55,6 @@ class RowProblem(NamedTuple):
 class RowsError(InputError):
     """Rows of a table are wrong; nothing of it was taken in."""
 
-    tag = "rows"
-
     def __init__(self, rows: Sequence[RowProblem], total: int) -> None:
         first = "; ".join(f"row {row.row}, {row.field}: {row.detail}" for row in rows[:3])
         super().__init__(f"{total} problems, nothing was taken in: {first}")
@@ -71,28 +66,24 @@ class RowsError(InputError):
 class NotFoundError(InputError):
     """No such thing."""
 
-    tag = "not_found"
     http_status = 404
 
 
 class ConflictError(InputError):
     """It exists already, or was changed by somebody else meanwhile."""
 
-    tag = "conflict"
     http_status = 409
 
 
 class TokenError(GuidestreamError):
     """A click token that is malformed, forged, or signed with an unknown key."""
 
-    tag = "token"
     http_status = 422
 
 
 class UnavailableError(GuidestreamError):
     """Kafka or ClickHouse is down, slow, or refused for a passing reason."""
 
-    tag = "unavailable"
     retryable = True
     http_status = 503
 
@@ -100,17 +91,12 @@ class UnavailableError(GuidestreamError):
 class SpoolFullError(GuidestreamError):
     """The spool reached its cap on disk; the event was not kept."""
 
-    tag = "spool_full"
     http_status = 503
 
 
 class InvariantError(GuidestreamError):
     """A promise of the design does not hold; going on would make numbers wrong, so the process ends."""
 
-    tag = "invariant"
-
 
 class RejectLimitError(GuidestreamError):
     """The worker would reject more than the set share of its input, which is more likely its fault than the input's."""
-
-    tag = "reject_limit"

@@ -73,8 +73,6 @@ class Patience:
 class GaveUpError(GuidestreamError):
     """A process could not be started; the message holds its last lines."""
 
-    tag = "gave_up"
-
 
 @dataclass(slots=True)
 class _Child:

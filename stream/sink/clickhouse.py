@@ -63,8 +63,6 @@ _PASSING = frozenset(
 class QueryError(GuidestreamError):
     """ClickHouse refused a statement, and will refuse it again; `code` is its error code."""
 
-    tag = "query"
-
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code

@@ -44,8 +44,6 @@ COMMENT '已执行的结构变更 / schema files that were applied'
 class MigrationError(GuidestreamError):
     """The schema cannot be brought up to date; names the file and what to do."""
 
-    tag = "migration"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
