@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.support.broker",
     "tests.support.warehouse",
     "tests.support.pipeline",
+    "tests.support.private_broker",
     "tests.support.warehouse_schema",
 ]
 

@@ -4,22 +4,17 @@ import asyncio
 import contextlib
 import os
 import random
-import signal
-import socket
-import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import psutil
-import pytest
 
 from schemas.topics import CLICKS
 from stream.base.settings import PREFIX, Settings, load
 from stream.base.topics import ensure_topics
 from stream.spool import Shipper, Spool, survey
-from tests.support import broker as brokers
+from tests.support.private_broker import PrivateBroker
 from tests.support.spool_writer import key_of, problems, shipped, spool_directory
 
 
@@ -96,57 +91,6 @@ async def test_owner_and_shipper_are_killed_and_nothing_is_lost_or_doubled_unmar
     assert survey.survey(spool_directory(kafka_topics)).waiting_bytes == 0
     psutil.wait_procs(shippers, timeout=10)
     assert not any(shipper.is_running() for shipper in shippers), "a shipper outlived its owner"
-
-
-class PrivateBroker:
-    """A broker that a test may kill."""
-
-    def __init__(self, environ: dict[str, str], directory: Path) -> None:
-        self._environ, self._log = environ, directory / "broker.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def started(self) -> bool:
-        return self._process is not None
-
-    def start(self) -> None:
-        self._process = brokers.start("broker", self._environ, self._log)
-        brokers.wait_ready(self._process, load(self._environ), "broker", self._log)
-
-    def family(self) -> list[psutil.Process]:
-        assert isinstance(self._process, subprocess.Popen)
-        own = psutil.Process(self._process.pid)
-        return [*own.children(recursive=True), own]
-
-    def kill(self) -> None:
-        for process in self.family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        assert isinstance(self._process, subprocess.Popen)
-        self._process.wait()
-
-    def freeze(self) -> None:
-        for process in self.family():
-            process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        for process in self.family():
-            process.send_signal(signal.SIGCONT)
-
-
-@pytest.fixture
-def private_broker(environ: dict[str, str], tmp_path: Path) -> Iterator[PrivateBroker]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environ |= {
-        "GUIDESTREAM_BROKER_PORT": str(port),
-        "GUIDESTREAM_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}",
-        "GUIDESTREAM_SPOOL_SEND_TIMEOUT_MS": "1500",
-    }
-    broker = PrivateBroker(environ, tmp_path)
-    yield broker
-    if broker.started:
-        broker.kill()
 
 
 async def test_a_broker_that_is_down_killed_frozen_and_back_gets_everything(
