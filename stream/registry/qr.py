@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 import segno
 
-TRIGGER_QUERY: Final = "q=1"
-"""Tells the edge that the link was scanned, not tapped."""
+from schemas.clicks import QR_QUERY
+
 FORMATS: Final = ("svg", "png")
 
 
@@ -20,7 +20,7 @@ def qr_image(public_url: str, code: str, form: Literal["svg", "png"], *, pixels:
 
     Error correction Q: a quarter of it may be dirty, folded or under a logo.
     """
-    qr = segno.make(f"{short_url(public_url, code)}?{TRIGGER_QUERY}", error="q", micro=False)
+    qr = segno.make(f"{short_url(public_url, code)}?{QR_QUERY}", error="q", micro=False)
     modules = qr.symbol_size()[0]
     out = io.BytesIO()
     qr.save(out, kind=form, scale=max(1, round(pixels / modules)), dark="#000", light="#fff")
