@@ -71,7 +71,11 @@ def _data(directory: Path, seen: "Survey", found: "Contents") -> dict[str, objec
         "maybe_sent_records": found.maybe_sent,
         "damaged_bytes": found.damaged_bytes,
         "oldest_ms": seen.oldest_ms,
-        "cursor": {"acked": seen.cursor.acked._asdict(), "begun": seen.cursor.begun._asdict()},
+        "cursor": {
+            "acked": seen.cursor.acked._asdict(),
+            "begun": seen.cursor.begun._asdict(),
+            "partitions": seen.cursor.partitions,
+        },
         "records": [{"at_ms": at_ms, "key": _safe(key), "value": _safe(value)} for key, value, at_ms in found.first],
     }
 

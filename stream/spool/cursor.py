@@ -3,6 +3,10 @@
 `begun` runs ahead of what is handed to the producer and is durable before it: after a crash, whatever lies between
 `acked` and `begun` may be in Kafka already and is sent again marked; whatever lies beyond `begun` was never sent.
 
+`partitions` is the topic's partition count by which all in between was and is placed. A key's partition follows from
+the count, which may be raised at any time; by the new one, a record sent again could land in another partition than
+its original and be consumed before it, when a worker that looks for the original finds nothing yet.
+
 The file holds two slots of one sector that are written in turn, in place: a save needs no space on a disk that is
 full, which is when shipping must go on, and a torn write leaves the other slot.
 """
@@ -20,7 +24,7 @@ from stream.spool.segments import Position
 NAME: Final = "cursor"
 _SLOT_BYTES: Final = 512
 _MAGIC: Final = b"GSCURS01"
-_SLOT = Struct(">8sQQQQQ")
+_SLOT = Struct(">8sQQQQQI")
 _CRC = Struct(">I")
 
 
@@ -30,9 +34,11 @@ class Cursor:
 
     acked: Position
     begun: Position
+    partitions: int
+    """Of the topic, for what lies between the two; 0 when that was never known."""
 
 
-START: Final = Cursor(Position(0, 0), Position(0, 0))
+START: Final = Cursor(Position(0, 0), Position(0, 0), 0)
 
 
 def create(directory: Path) -> None:
@@ -86,7 +92,7 @@ class CursorFile:
 
 
 def _encode(cursor: Cursor, sequence: int) -> bytes:
-    body = _SLOT.pack(_MAGIC, sequence, *cursor.acked, *cursor.begun)
+    body = _SLOT.pack(_MAGIC, sequence, *cursor.acked, *cursor.begun, cursor.partitions)
     return (body + _CRC.pack(crc32(body))).ljust(_SLOT_BYTES, b"\0")
 
 
@@ -94,10 +100,10 @@ def _decode(slot: bytes) -> tuple[int, Cursor] | None:
     body, rest = slot[: _SLOT.size], slot[_SLOT.size :]
     if len(slot) != _SLOT_BYTES or _CRC.unpack_from(rest)[0] != crc32(body):
         return None
-    magic, sequence, *places = _SLOT.unpack(body)
+    magic, sequence, *places, partitions = _SLOT.unpack(body)
     if magic != _MAGIC:
         return None
-    return sequence, Cursor(Position(*places[:2]), Position(*places[2:]))
+    return sequence, Cursor(Position(*places[:2]), Position(*places[2:]), partitions)
 
 
 def _load(directory: Path) -> tuple[Cursor, int]:
@@ -113,5 +119,5 @@ def _load(directory: Path) -> tuple[Cursor, int]:
         sequence += 1
         there = segments.sizes(directory)
         end = Position(max(there), there[max(there)]) if there else START.begun
-        cursor = Cursor(cursor.acked, max(cursor.begun, end))
+        cursor = Cursor(cursor.acked, max(cursor.begun, end), cursor.partitions)
     return cursor, sequence

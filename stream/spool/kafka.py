@@ -32,7 +32,8 @@ class KafkaPublisher:
 
     def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
         self._producer, self._topic = producer, topic
-        self._partitions: dict[bytes, int] = {}
+        self._at_first: set[int] = set()
+        self._partition_of: dict[bytes, int] = {}
         self._count = 0
 
     @classmethod
@@ -56,22 +57,29 @@ class KafkaPublisher:
             async with asyncio.timeout(settings.spool.send_timeout_ms / 1000):
                 await producer.start()
                 # All topics: asking for one by name makes some clusters create it, with the wrong configuration.
-                there = (await producer.client.fetch_all_metadata()).partitions_for_topic(topic)
-                if there:
+                publisher._at_first = (await producer.client.fetch_all_metadata()).partitions_for_topic(topic) or set()
+                if publisher._at_first:
                     await producer.client.add_topic(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await publisher.close()
             raise UnavailableError(f"Kafka at {settings.kafka.bootstrap} cannot be reached: {error!r}") from error
-        if not there:
+        if not publisher._at_first:
             await publisher.close()
             raise UnavailableError(f"Kafka has no topic {topic!r}: create it with guidestream topics")
         return publisher
 
-    async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
+    @property
+    def partitions(self) -> int:
+        """How many partitions the topic has, as far as this client knows."""
+        return len(self._producer.client.cluster.partitions_for_topic(self._topic) or self._at_first)
+
+    async def send(self, records: list[Record], *, partitions: int, retransmitted: bool) -> Awaitable[object]:
         """Hand records to the producer; the awaitable ends when all are acknowledged, or raises."""
         headers = _HEADERS if retransmitted else []
-        partition_of = self._partitions
-        self._refresh()
+        partition_of = self._partition_of
+        if partitions != self._count:
+            self._count = partitions
+            partition_of.clear()
         batches: dict[int, Any] = {}
         acks: list[Awaitable[Any]] = []
         for key, value, at_ms in records:
@@ -97,15 +105,9 @@ class KafkaPublisher:
         except (KafkaError, OSError, TimeoutError):
             pass  # a producer that hangs dies with its process
 
-    def _refresh(self) -> None:
-        count = len(self._producer.client.cluster.partitions_for_topic(self._topic) or ())
-        if count and count != self._count:
-            self._count = count
-            self._partitions.clear()
-
     def _assign(self, key: bytes) -> int:
         """The partition that every Kafka client's default partitioner gives this key."""
-        if len(self._partitions) >= _CACHED_KEYS:
-            self._partitions.clear()
-        partition = self._partitions[key] = (int(murmur2(key)) & 0x7FFFFFFF) % self._count
+        if len(self._partition_of) >= _CACHED_KEYS:
+            self._partition_of.clear()
+        partition = self._partition_of[key] = (int(murmur2(key)) & 0x7FFFFFFF) % self._count
         return partition

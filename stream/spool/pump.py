@@ -3,6 +3,10 @@
 The rule for sending again: whatever lies between `acked` and `begun` of the cursor when a shipper starts may be in
 Kafka already and is sent **marked**; nothing else is. So a pump never goes on after an unknown outcome: it raises, its
 process ends and another one starts from the cursor.
+
+What is sent again goes to the partition where its original is, if there is one: behind it, so that a worker that comes
+to the copy has the original's row. Hence all between `acked` and `begun` is placed by one partition count, which the
+cursor keeps; a new count is used once all that was placed by the old one is acknowledged, for what was never sent.
 """
 
 import asyncio
@@ -14,7 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from stream.base.errors import UnavailableError
-from stream.spool import segments
+from stream.spool import cursor, segments
 from stream.spool.bell import Bell
 from stream.spool.cursor import Cursor, CursorFile
 from stream.spool.frame import Record
@@ -36,8 +40,15 @@ _RESERVE_BYTES: Final = 4 * 1024 * 1024
 class Publisher(Protocol):
     """Where records go."""
 
-    async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
-        """Take records over, in order per key; the awaitable ends when all are acknowledged, or raises."""
+    @property
+    def partitions(self) -> int:
+        """How many partitions the topic has now."""
+
+    async def send(self, records: list[Record], *, partitions: int, retransmitted: bool) -> Awaitable[object]:
+        """Take records over, in order per key; the awaitable ends when all are acknowledged, or raises.
+
+        `partitions`: the count by which they are placed.
+        """
 
 
 @dataclass(slots=True)
@@ -65,7 +76,7 @@ class Pump:
         self.counts = Counts()
         self._bell = Bell(directory)
         self._draining = False
-        self._acked = file.cursor.acked
+        self._acked, self._partitions = file.cursor.acked, file.cursor.partitions
         self._begun = self._marked = min(file.cursor.begun, _end(directory))  # nothing appended from now on was sent
         self._reader = Reader(directory, self._acked)
         self._flights: deque[_Flight] = deque()
@@ -122,21 +133,42 @@ class Pump:
 
     async def _send(self, chunk: Chunk) -> None:
         marked = chunk.start < self._marked
-        if chunk.end > self._begun:
-            self._begun = self._ahead(chunk.end)
-            self._save(force=True)
         try:
             async with asyncio.timeout(self._send_seconds):
-                while len(self._flights) >= _CHUNKS_IN_FLIGHT:
-                    await asyncio.wait([self._flights[0].ack])
-                    self._settle()
-                sent = await self._publisher.send(chunk.records, retransmitted=marked)
+                await self._landed_but(_CHUNKS_IN_FLIGHT - 1)
+                await self._place(marked=marked)
+                if chunk.end > self._begun:
+                    self._begun = self._ahead(chunk.end)
+                    self._save(force=True)
+                sent = await self._publisher.send(chunk.records, partitions=self._partitions, retransmitted=marked)
         except TimeoutError as error:
             raise UnavailableError(f"Kafka took nothing for {self._send_seconds:g} s") from error
         ack = asyncio.ensure_future(sent)
         ack.add_done_callback(_succeeded)  # looks at the exception of one that nobody waits for any more
         self._flights.append(_Flight(chunk.end, len(chunk.records), ack, time.monotonic() + self._send_seconds))
         self.counts.retransmitted += len(chunk.records) if marked else 0
+
+    async def _place(self, *, marked: bool) -> None:
+        """Have the partition count in force by which the next chunk is placed."""
+        there = self._publisher.partitions
+        if marked and self._partitions:
+            if there < self._partitions:
+                raise UnavailableError(
+                    f"the topic has {there} partitions, events that may be in it were placed by {self._partitions}: "
+                    "either a broker is behind, then this passes; or the topic was made anew, then remove the file "
+                    f"{self._directory / cursor.NAME} while the edge is stopped"
+                )
+        elif there != self._partitions:
+            await self._landed_but(0)
+            self._partitions = there
+            for _ in range(2):  # into both slots, so that the loss of one does not bring the old count back
+                self._save(force=True)
+
+    async def _landed_but(self, count: int) -> None:
+        """Wait until at most `count` chunks are under way."""
+        while len(self._flights) > count:
+            await asyncio.wait([self._flights[0].ack])
+            self._settle()
 
     def _settle(self) -> None:
         """Take in the acknowledgements that came."""
@@ -162,7 +194,7 @@ class Pump:
         self._saved_at = now
         if not force:
             self._begun = max(self._begun, self._ahead(self._reader.position))
-        self._file.save(Cursor(self._acked, self._begun))
+        self._file.save(Cursor(self._acked, self._begun, self._partitions))
         if self._acked.segment != self._deleted:
             for number in segments.numbers(self._directory):
                 if number < self._acked.segment:

@@ -134,6 +134,10 @@ class ClickPath:
         """Decode a batch, a chunk at a time; only one with records that were sent again pays for a look-up."""
         if not any(record.headers and is_retransmitted(record.headers) for record in records):
             return self._decoded(records, batch)
+        # A record that was sent again lies behind its original, in the same partition: the spool's pump and the replay
+        # of dead letters see to that. So the original is in this batch or its row is in ClickHouse: a partition's
+        # batches are taken one after the other, each is in when `take` returns, and an assignment begins where the rows
+        # that are there end.
         decoded = decode(records, self._future_ms)
         ids = [click.id for click in decoded.clicks]
         known = await self._sink.known("clicks", compress(ids, decoded.retransmitted))

@@ -11,6 +11,7 @@ from stream.base import metrics
 from stream.base.settings import Settings, load
 from stream.base.topics import ensure_topics
 from stream.spool import Shipper, Spool, survey
+from stream.spool.cursor import START, Cursor, CursorFile
 from tests.support.spool_writer import Shipped, key_of, shipped
 
 
@@ -85,6 +86,42 @@ async def test_partitions_that_are_added_are_used(kafka_topics: Settings, enviro
     partitions = list(range(9))
     for record in await shipped(more):
         assert DefaultPartitioner()(record.key, partitions, partitions) == record.partition
+
+
+async def test_what_is_sent_again_lands_behind_its_original_though_partitions_were_added(
+    kafka_topics: Settings, environ: dict[str, str]
+) -> None:
+    more = load(environ | {"GUIDESTREAM_KAFKA_CLICKS_PARTITIONS": "9"})
+    spool = Spool.of(kafka_topics, "behind", CLICKS)
+    for number in range(200):
+        spool.append(key_of(number), b"%d" % number)
+    await ship_all(spool, kafka_topics)
+    # As after a kill before the first acknowledgement was kept.
+    file = CursorFile(spool.directory)
+    file.save(Cursor(START.acked, file.cursor.begun, file.cursor.partitions))
+    file.close()
+    await ensure_topics(more)
+    for number in range(200, 400):
+        spool.append(key_of(number), b"%d" % number)
+    await ship_all(spool, more)
+    spool.close()
+    found = await shipped(more)
+    places = defaultdict(list)
+    for record in found:
+        places[record.number].append((record.partition, record.marked))
+    before, after = list(range(kafka_topics.kafka.clicks_partitions)), list(range(9))
+    for number in range(400):
+        old, new = (DefaultPartitioner()(key_of(number), count, count) for count in (before, after))
+        assert places[number] == ([(old, False), (old, True)] if number < 200 else [(new, False)])
+
+
+async def ship_all(spool: Spool, settings: Settings) -> None:
+    shipper = Shipper(spool, settings, CLICKS)
+    running = asyncio.create_task(shipper.run())
+    while survey.survey(spool.directory).waiting_bytes:
+        await asyncio.sleep(0.02)
+    await shipper.stop(30_000)
+    await running
 
 
 async def test_without_kafka_nothing_blocks_and_the_stop_keeps_its_deadline(

@@ -1,15 +1,17 @@
 """The law of shipping, over random histories of appends, kills, failures and restarts of both sides.
 
-Whatever was appended arrives, first arrivals are in order, and an event that arrives again is marked.
+Whatever was appended arrives, first arrivals are in order, and an event that arrives again is marked and lies
+behind its first arrival in the same partition, however often the partition count was raised meanwhile.
 """
 
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,9 +29,10 @@ LANDS = {"acked", "late", "landed_unanswered", "landed_failed"}
 
 @dataclass
 class Broker:
-    """What Kafka holds in the end: value and mark, in order."""
+    """What Kafka holds in the end: value, mark and partition, in order."""
 
-    log: list[tuple[int, bool]] = field(default_factory=list)
+    log: list[tuple[int, bool, int]] = field(default_factory=list)
+    partitions: int = 2
 
 
 class Connection:
@@ -39,11 +42,15 @@ class Connection:
         self._broker, self._fates = broker, fates
         self._broken = False
 
-    async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
+    @property
+    def partitions(self) -> int:
+        return self._broker.partitions
+
+    async def send(self, records: list[Record], *, partitions: int, retransmitted: bool) -> Awaitable[object]:
         fate: Fate = self._fates.pop(0) if self._fates else "acked"
         self._broken = self._broken or fate not in LANDS
         if not self._broken:
-            self._broker.log += [(int(value), retransmitted) for _, value, _ in records]
+            self._broker.log += [(int(value), retransmitted, crc32(key) % partitions) for key, value, _ in records]
         ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         if fate == "acked" and not self._broken:
             ack.set_result(None)
@@ -57,6 +64,13 @@ class Connection:
 @dataclass(frozen=True)
 class Append:
     count: int
+
+
+@dataclass(frozen=True)
+class Raise:
+    """The topic is given more partitions."""
+
+    more: int
 
 
 @dataclass(frozen=True)
@@ -75,9 +89,11 @@ class Restart:
     torn: bytes | None
 
 
+Step = Append | Raise | Ship | Restart
 STEPS = st.lists(
     st.one_of(
         st.builds(Append, st.integers(1, 60)),
+        st.builds(Raise, st.integers(1, 3)),
         st.builds(
             Ship,
             turns=st.integers(0, 12),
@@ -127,14 +143,16 @@ async def drain(directory: Path, broker: Broker) -> None:
     file.close()
 
 
-def play(directory: Path, steps: list[Append | Ship | Restart]) -> tuple[int, Broker]:
+def play(directory: Path, steps: Sequence[Step]) -> tuple[int, Broker]:
     broker, spool, appended = Broker(), start(directory), 0
     for step in steps:
         match step:
             case Append(count):
                 for number in range(appended, appended + count):
-                    spool.append(b"key", b"%08d" % number)
+                    spool.append(b"key%d" % (number % 7), b"%08d" % number)
                 appended += count
+            case Raise(more):
+                broker.partitions += more
             case Ship():
                 asyncio.run(live(directory, broker, step))
             case Restart(torn):
@@ -149,14 +167,21 @@ def play(directory: Path, steps: list[Append | Ship | Restart]) -> tuple[int, Br
 
 
 def check(appended: int, broker: Broker) -> None:
-    seen: set[int] = set()
-    firsts: list[int] = []
-    for number, marked in broker.log:
+    seen: dict[int, int] = {}
+    for number, marked, partition in broker.log:
         assert marked or number not in seen, f"{number} arrived again unmarked"
-        if number not in seen:
-            firsts.append(number)
-        seen.add(number)
-    assert firsts == list(range(appended))
+        assert seen.setdefault(number, partition) == partition, f"{number} arrived again in another partition"
+    assert list(seen) == list(range(appended))
+
+
+def accepted(broker: Broker, partitions: Sequence[int]) -> list[int]:
+    """What workers accept that come to the partitions in this order: a marked event only if they have none like it."""
+    found: list[int] = []
+    for wanted in partitions:
+        for number, marked, partition in broker.log:
+            if partition == wanted and not (marked and number in found):
+                found.append(number)
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -168,9 +193,35 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 # The fixture only shortens waiting and holds no state of an example.
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
-def test_everything_arrives_in_order_and_twice_only_if_marked(steps: list[Append | Ship | Restart]) -> None:
+def test_everything_arrives_in_order_and_twice_only_if_marked(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        check(*play(Path(directory), steps))
+        appended, broker = play(Path(directory), steps)
+    check(appended, broker)
+    for order in (range(broker.partitions), range(broker.partitions)[::-1]):
+        assert sorted(accepted(broker, order)) == list(range(appended))
+
+
+def test_an_original_that_no_worker_has_come_to_is_not_counted_twice_when_partitions_were_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history: list[Step] = [Append(40), Ship(6, ("landed_unanswered",), killed=True), Raise(3), Append(40)]
+    appended, broker = play(tmp_path / "by the rule", history)
+    check(appended, broker)
+    assert max(partition for _, _, partition in broker.log) > 1, "new partitions are used"
+    order = range(5)[::-1]  # the copies' partitions first: the workers of the originals' are behind
+    assert sorted(accepted(broker, order)) == list(range(appended))
+
+    send = Connection.send
+
+    async def by_what_is_there(self: Connection, *args: Any, partitions: int, **more: Any) -> Any:
+        del partitions
+        return await send(self, *args, partitions=self.partitions, **more)
+
+    monkeypatch.setattr(Connection, "send", by_what_is_there)
+    appended, broker = play(tmp_path / "without it", history)
+    assert len(accepted(broker, order)) > appended
+    with pytest.raises(AssertionError, match="another partition"):
+        check(appended, broker)
 
 
 def test_the_law_fails_when_the_mark_is_not_made_durable_before_sending(
@@ -184,17 +235,15 @@ def test_the_law_fails_when_the_mark_is_not_made_durable_before_sending(
 
 def test_a_backlog_that_was_never_sent_is_not_marked(tmp_path: Path) -> None:
     """After a long outage only what was under way when it began costs look-ups."""
-    appended, broker = play(
-        tmp_path,
-        [
-            Append(20),
-            Ship(6, ("landed_unanswered",), killed=True),
-            Append(5000),
-            Restart(b""),
-            Append(5000),
-        ],
-    )
+    history: list[Step] = [
+        Append(20),
+        Ship(6, ("landed_unanswered",), killed=True),
+        Append(5000),
+        Restart(b""),
+        Append(5000),
+    ]
+    appended, broker = play(tmp_path, history)
     check(appended, broker)
-    marked = [number for number, mark in broker.log if mark]
+    marked = [number for number, mark, _ in broker.log if mark]
     assert marked[:20] == list(range(20))
     assert len(marked) < 60

@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> Path:
         spool.append(b"k", b"\x1b[2J\xff\n")
         spool.append(b"k", b"x" * 3000)
     file = CursorFile(target)
-    file.save(Cursor(Position(0, 0), Position(1, HEADER_BYTES + 1)))
+    file.save(Cursor(Position(0, 0), Position(1, HEADER_BYTES + 1), 6))
     file.close()
     return target
 

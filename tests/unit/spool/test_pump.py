@@ -19,10 +19,13 @@ class Kafka:
     def __init__(self) -> None:
         self.sent: list[tuple[list[Record], bool, asyncio.Future[object]]] = []
         self.answers = True
+        self.partitions = 6
+        self.placed_by: list[int] = []
 
-    async def send(self, records: list[Record], *, retransmitted: bool) -> Awaitable[object]:
+    async def send(self, records: list[Record], *, partitions: int, retransmitted: bool) -> Awaitable[object]:
         ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.sent.append((records, retransmitted, ack))
+        self.placed_by.append(partitions)
         if self.answers:
             ack.set_result(None)
         return ack
@@ -145,3 +148,48 @@ async def test_damage_is_counted_and_passed(tmp_path: Path) -> None:
     await life.pump.run()
     assert (life.pump.counts.damaged, life.pump.counts.shipped) == (7, 2)
     await life.end()
+
+
+async def test_a_new_partition_count_waits_for_all_that_was_placed_by_the_old_one(tmp_path: Path) -> None:
+    life = Life(tmp_path, send_seconds=0.2)
+    life.kafka.answers = False
+    life.spool.append(b"k", b"old")
+    running = asyncio.create_task(life.pump.run())
+    while not life.kafka.sent:
+        await asyncio.sleep(0)
+    life.kafka.partitions = 9
+    life.spool.append(b"k", b"new")
+    with pytest.raises(UnavailableError):
+        await running
+    assert life.kafka.placed_by == [6]
+    await life.end()
+    assert cursor.load(tmp_path).partitions == 6
+    again = Life(tmp_path)
+    again.kafka.partitions = 9
+    again.spool.append(b"k", b"newer")
+    again.pump.drain()
+    await again.pump.run()
+    await again.end()
+    assert [([value for _, value, _ in records], marked) for records, marked, _ in again.kafka.sent] == [
+        ([b"old", b"new"], True),  # that the second was never handed over, nobody knows any more
+        ([b"newer"], False),
+    ]
+    assert again.kafka.placed_by == [6, 9]
+    assert cursor.load(tmp_path).partitions == 9
+
+
+async def test_a_broker_that_does_not_know_all_partitions_yet_gets_nothing_that_may_be_in_the_others(
+    tmp_path: Path,
+) -> None:
+    life = Life(tmp_path, send_seconds=0.05)
+    life.kafka.answers = False
+    life.spool.append(b"k", b"v")
+    with pytest.raises(UnavailableError):
+        await life.pump.run()
+    await life.end()
+    again = Life(tmp_path)
+    again.kafka.partitions = 5
+    with pytest.raises(UnavailableError, match=r"has 5 partitions.* placed by 6"):
+        await again.pump.run()
+    assert not again.kafka.sent
+    await again.end()

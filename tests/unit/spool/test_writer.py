@@ -236,7 +236,7 @@ def test_a_spool_that_vanished_with_its_cursor_ahead_starts_beyond_the_cursor(ma
     first = make()
     first.close()
     file = CursorFile(first.directory)
-    file.save(Cursor(Position(7, 100), Position(9, 100)))
+    file.save(Cursor(Position(7, 100), Position(9, 100), 6))
     file.close()
     second = make()
     assert segments.numbers(second.directory)[-1] == 10
