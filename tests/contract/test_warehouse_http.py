@@ -528,10 +528,10 @@ def test_the_jdbc_driver_finds_what_it_needs(http: httpx.Client, warehouse: Ware
         "Content-Type": "text/plain; charset=utf-8",
     }
 
-    def call(sql: bytes, **parameters: str) -> bytes:
+    def call(sql: bytes, status: int = 200, **parameters: str) -> bytes:
         with httpx.Client(base_url=warehouse.url, headers=headers) as java:
             answer = java.post("/", params={"compress": "1", **parameters}, content=sql)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == status, answer.text
         if answer.headers.get("X-ClickHouse-Format"):
             assert answer.headers["X-ClickHouse-Format"] == "RowBinaryWithNamesAndTypes"
         blocks = codec.decoder("", native=True)
@@ -549,6 +549,7 @@ def test_the_jdbc_driver_finds_what_it_needs(http: httpx.Client, warehouse: Ware
     assert len(many) == len(b"\x01\x06number\x06UInt64") + 300_000 * 8
     call(b"INSERT INTO t (a, s) VALUES (5000, 'from a prepared statement')")
     assert call(b"SELECT s FROM t WHERE a = 5000").endswith(b"from a prepared statement")
+    assert call(b"SELECT nope FROM t", status=404).startswith(b"Code: 47. DB::Exception: Unknown expression")
 
 
 def test_grafana_finds_what_it_needs(http: httpx.Client) -> None:

@@ -65,20 +65,21 @@ class Warehouse:
         return _simple(request) or await self._queried(request)
 
     async def _queried(self, request: web.BaseRequest) -> web.StreamResponse:
-        query_id = ""
+        query_id, native = "", False
         try:
             fields = protocol.parameters(request.query_string)
             call = protocol.read(request.method, fields, _headers(request))
             query_id = call.query_id or str(uuid.uuid4())
             role = self._users.authenticate(call.user, call.password, anonymous=call.anonymous)
+            native = call.native_answer
             await _invite(request)
             async with self._turns, asyncio.timeout(BI_DEADLINE_S if role is Role.BI else None):
                 with self._only(query_id):
                     return await self._serve(request, call, role, query_id)
         except EngineError as error:
-            return self._failed(error, query_id)
+            return self._failed(error, query_id, native=native)
         except TimeoutError:
-            return self._failed(EngineError(159, "TIMEOUT_EXCEEDED", "Timeout exceeded"), query_id)
+            return self._failed(EngineError(159, "TIMEOUT_EXCEEDED", "Timeout exceeded"), query_id, native=native)
         except ConnectionError:
             raise  # the client is gone
         except Exception as error:  # noqa: BLE001 - the request fails, not the process; the log has the traceback
@@ -204,12 +205,18 @@ class Warehouse:
             return ""
         return codec.choose(request.headers.get("Accept-Encoding", ""))
 
-    def _failed(self, error: EngineError, query_id: str) -> web.Response:
+    def _failed(self, error: EngineError, query_id: str, *, native: bool = False) -> web.Response:
+        """The answer to what failed; `native`: in compressed blocks, as a server words it once it knows the caller."""
         headers = self._common_headers(query_id)
         headers["X-ClickHouse-Exception-Code"] = str(error.code)
         if error.status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
-        return web.Response(text=error.text(self._engine.version), status=error.status, headers=headers)
+        text = error.text(self._engine.version)
+        if native:
+            encoder = codec.NativeEncoder()
+            body = encoder.feed(text.encode()) + encoder.end()
+            return web.Response(body=body, status=error.status, headers=headers)
+        return web.Response(text=text, status=error.status, headers=headers)
 
     def _common_headers(self, query_id: str) -> dict[str, str]:
         return {
