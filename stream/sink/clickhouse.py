@@ -16,11 +16,21 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from stream.base.errors import GuidestreamError, UnavailableError
 from stream.base.settings import Settings
 
-_TRANSPORT = {
+_EVERY_REQUEST = {
     # The status line waits for the end of the statement. Without it an insert that fails after the first progress
     # header comes back as 200, and its exception, in the body, is read by nobody.
     "wait_end_of_query": "1",
     "send_progress_in_http_headers": "0",
+    # Windows are partitioned by the month of the event: how many months one block spans is up to the events.
+    "max_partitions_per_insert_block": "0",
+}
+_ON_A_CLUSTER = {
+    # What a majority has not got is not answered as written, and a replica that lags refuses to answer: offsets and
+    # recounts are taken from raw rows, and one that misses rows would write wrong numbers. Reads of one's own writes
+    # need inserts of a table one after the other; one that comes in between is refused for a passing reason.
+    "insert_quorum": "auto",
+    "insert_quorum_parallel": "0",
+    "select_sequential_consistency": "1",
 }
 _INSERT = {
     # A retried block that the table knows already must still reach the tables fed by materialized views: the first
@@ -51,6 +61,7 @@ _PASSING = frozenset(
         279,  # ALL_CONNECTION_TRIES_FAILED
         285,  # TOO_FEW_LIVE_REPLICAS
         286,  # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+        289,  # REPLICA_IS_NOT_IN_QUORUM: it lags
         319,  # UNKNOWN_STATUS_OF_INSERT
         394,  # QUERY_WAS_CANCELLED
         439,  # CANNOT_SCHEDULE_TASK
@@ -102,7 +113,7 @@ class ClickHouse:
                 username=where.user,
                 password=where.password.get_secret_value(),
                 database=where.database if database is None else database,
-                settings=_TRANSPORT,
+                settings={**_EVERY_REQUEST, **(_ON_A_CLUSTER if where.cluster else {})},
                 client_name="guidestream",
                 connect_timeout=min(10.0, timeout_s),
                 send_receive_timeout=timeout_s,

@@ -11,6 +11,7 @@ from stream.base.errors import UnavailableError
 from stream.base.settings import Settings, load
 from stream.sink.clickhouse import ClickHouse, QueryError
 
+_OWN_CODES = {"allow_custom_error_code_in_throwif": 1}
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -96,6 +97,20 @@ async def test_a_block_that_cannot_be_read_is_refused_whole(migrated: ClickHouse
     with pytest.raises(QueryError):
         await migrated.insert("clicks", ["kafka_offset", "received_at"], block, fmt="JSONEachRow")
     assert await migrated.query("SELECT count() FROM clicks") == [(0,)]
+
+
+async def test_a_block_may_reach_over_more_months_than_an_engine_takes_by_itself(migrated: ClickHouse) -> None:
+    months = [f"{2020 + month // 12}-{month % 12 + 1:02d}-01 00:00:00" for month in range(120)]
+    block = "".join(f'{{"window_start": "{month}"}}\n' for month in months).encode()
+    await migrated.insert("link_windows", ["window_start"], block, fmt="JSONEachRow")
+    await migrated.command("INSERT INTO link_windows (window_start) SELECT window_start FROM link_windows")
+    assert await migrated.query("SELECT count() FROM link_windows") == [(240,)]
+
+
+async def test_what_a_lagging_replica_says_is_passing(migrated: ClickHouse) -> None:
+    assert await migrated.query("SELECT errorCodeToName(289)") == [("REPLICA_IS_NOT_IN_QUORUM",)]
+    with pytest.raises(UnavailableError, match="289"):
+        await migrated.query("SELECT throwIf(1, 'it lags', 289::Int16)", settings=_OWN_CODES)
 
 
 async def test_parameters_are_bound_by_the_server_whatever_is_in_them(migrated: ClickHouse) -> None:

@@ -98,3 +98,33 @@ async def test_a_cluster_that_cannot_be_used_is_refused_before_anything_is_made(
     with pytest.raises(SettingsError, match=message):
         await migrate(cast("ClickHouse", recorded), cluster)
     assert recorded.commands == []
+
+
+async def test_a_cluster_is_asked_for_what_a_majority_has_and_one_server_is_not(
+    warehouse_settings: Settings, environ: dict[str, str]
+) -> None:
+    sql = (
+        "SELECT name, value FROM system.settings "
+        "WHERE name IN ('insert_quorum', 'insert_quorum_parallel', 'select_sequential_consistency')"
+    )
+    clustered = load(environ | {"GUIDESTREAM_CLICKHOUSE_CLUSTER": "main-1"})
+    async with await ClickHouse.connect(clustered, database="") as clickhouse:
+        assert dict(await clickhouse.query(sql)) == {
+            "insert_quorum": "auto",
+            "insert_quorum_parallel": "0",
+            "select_sequential_consistency": "1",
+        }
+    async with await ClickHouse.connect(warehouse_settings, database="") as clickhouse:
+        assert dict(await clickhouse.query(sql))["select_sequential_consistency"] == "0"
+
+
+async def test_inserts_into_a_cluster_wait_for_a_majority_too(migrated: ClickHouse, environ: dict[str, str]) -> None:
+    await migrated.command(
+        "CREATE TABLE asked (n UInt8, quorum String DEFAULT toString(getSetting('insert_quorum'))) "
+        "ENGINE = MergeTree ORDER BY n"
+    )
+    await migrated.insert("asked", ["n"], b"\x01")
+    async with await ClickHouse.connect(load(environ | {"GUIDESTREAM_CLICKHOUSE_CLUSTER": "main-1"})) as clickhouse:
+        await clickhouse.insert("asked", ["n"], b"\x02")
+        await clickhouse.command("INSERT INTO asked (n) SELECT 3")
+    assert await migrated.query("SELECT n, quorum FROM asked ORDER BY n") == [(1, "0"), (2, "auto"), (3, "auto")]
