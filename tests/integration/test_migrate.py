@@ -191,7 +191,8 @@ async def test_the_bi_user_reads_views_and_nothing_else(migrated: ClickHouse, en
     views = await migrated.query(
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE 'bi%'"
     )
-    environ["GUIDESTREAM_CLICKHOUSE_USER"] = environ["GUIDESTREAM_CLICKHOUSE_BI_USER"]
+    environ["GUIDESTREAM_CLICKHOUSE_USER"] = environ.pop("GUIDESTREAM_CLICKHOUSE_BI_USER")
+    environ["GUIDESTREAM_CLICKHOUSE_BI_USER"] = "another"  # two users of one name are refused
     environ["GUIDESTREAM_CLICKHOUSE_PASSWORD"] = environ["GUIDESTREAM_CLICKHOUSE_BI_PASSWORD"]
     async with await ClickHouse.connect(load(environ)) as reader:
         for (view,) in views:

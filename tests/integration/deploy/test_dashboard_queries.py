@@ -94,6 +94,7 @@ async def test_every_sql_query_finds_rows_for_the_read_only_user(migrated: Click
     await insert_two_taps(migrated)
     read_only = {
         "GUIDESTREAM_CLICKHOUSE_USER": environ["GUIDESTREAM_CLICKHOUSE_BI_USER"],
+        "GUIDESTREAM_CLICKHOUSE_BI_USER": "another",  # two users of one name are refused
         "GUIDESTREAM_CLICKHOUSE_PASSWORD": environ["GUIDESTREAM_CLICKHOUSE_BI_PASSWORD"],
     }
     reader = await ClickHouse.connect(load(environ | read_only))
