@@ -22,9 +22,9 @@ class PrivateBroker:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def started(self) -> bool:
-        """Whether it ever ran."""
-        return self._process is not None
+    def runs(self) -> bool:
+        """Whether it was started and not killed since."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start it, for the first time or again, and wait until it is ready."""
@@ -68,5 +68,5 @@ def private_broker(environ: dict[str, str], tmp_path: Path) -> Iterator[PrivateB
     }
     broker = PrivateBroker(environ, tmp_path)
     yield broker
-    if broker.started:
+    if broker.runs:
         broker.kill()
