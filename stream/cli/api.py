@@ -4,7 +4,7 @@ import typer
 
 from stream.base import log, settings
 
-api = typer.Typer()
+api = typer.Typer(add_completion=False)
 apps = {"api": api}
 
 

@@ -4,7 +4,7 @@ import typer
 
 from stream.base import log, settings
 
-broker = typer.Typer()
+broker = typer.Typer(add_completion=False)
 apps = {"broker": broker}
 
 

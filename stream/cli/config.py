@@ -12,7 +12,7 @@ import typer
 from stream.base import settings
 from stream.base.settings_reference import Entry, entries, markdown
 
-config = typer.Typer()
+config = typer.Typer(add_completion=False)
 apps = {"config": config}
 
 

@@ -11,7 +11,7 @@ import typer
 
 from stream.base import log, settings
 
-demo = typer.Typer()
+demo = typer.Typer(add_completion=False)
 apps = {"demo": demo}
 
 

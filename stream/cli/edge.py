@@ -4,7 +4,7 @@ import typer
 
 from stream.base import log, settings
 
-edge = typer.Typer()
+edge = typer.Typer(add_completion=False)
 apps = {"edge": edge}
 
 

@@ -165,7 +165,7 @@ def _content(file: Path) -> bytes:
 
 
 def _app(kind: Kind) -> typer.Typer:
-    app = typer.Typer(no_args_is_help=True, help=_ABOUT[kind], rich_markup_mode=None)
+    app = typer.Typer(no_args_is_help=True, add_completion=False, help=_ABOUT[kind], rich_markup_mode=None)
     if kind == "link":
         links.register(app)
     else:

@@ -14,7 +14,7 @@ from stream.base.clock import wall_clock
 if TYPE_CHECKING:
     from stream.embedded.status import Finding
 
-status = typer.Typer()
+status = typer.Typer(add_completion=False)
 apps = {"status": status}
 
 

@@ -7,7 +7,7 @@ import typer
 
 from stream.base import settings
 
-topics = typer.Typer()
+topics = typer.Typer(add_completion=False)
 apps = {"topics": topics}
 
 

@@ -6,7 +6,7 @@ import typer
 
 from stream.base import log, settings
 
-up = typer.Typer()
+up = typer.Typer(add_completion=False)
 apps = {"up": up}
 
 

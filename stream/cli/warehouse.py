@@ -2,7 +2,7 @@
 
 import typer
 
-warehouse = typer.Typer()
+warehouse = typer.Typer(add_completion=False)
 apps = {"warehouse": warehouse}
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-worker = typer.Typer()
+worker = typer.Typer(add_completion=False)
 apps = {"worker": worker}
 
 
