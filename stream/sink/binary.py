@@ -22,13 +22,19 @@ _SHORT = tuple(length(count) for count in range(1 << 11))
 
 def blob(value: bytes) -> bytes:
     """A String column's value of any bytes."""
-    size = len(value)
-    return (_SHORT[size] if size < len(_SHORT) else length(size)) + value
+    try:
+        return _SHORT[len(value)] + value
+    except IndexError:
+        return length(len(value)) + value
 
 
 def text(value: str) -> bytes:
     """A String or LowCardinality(String) column's value. A lone surrogate, which UTF-8 cannot have, becomes '?'."""
-    return blob(value.encode("utf-8", "replace"))
+    encoded = value.encode("utf-8", "replace")
+    try:
+        return _SHORT[len(encoded)] + encoded
+    except IndexError:
+        return length(len(encoded)) + encoded
 
 
 def texts(values: Iterable[str]) -> bytes:

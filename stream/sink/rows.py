@@ -16,18 +16,30 @@ from schemas.enrichment import Agent, Enrichment, Place, Referrer, Verdict
 from schemas.windows import WindowRow
 from stream.sink.binary import Fragments, array, blob, length, text, texts
 
+_FACTS: Final = {
+    "outcome": "outcome",
+    "visitor_kind": "visitor_kind",
+    "trigger": "trigger",
+    "fetch": "fetch",
+    "kind": "destination_kind",
+    "link": "link",
+    "guide": "guide_id",
+    "store": "store_id",
+    "region": "region_id",
+    "campaign": "campaign_id",
+    "touchpoint": "touchpoint",
+    "variant": "variant",
+    **{name: name for name in UTM_FIELDS},
+}
+"""Column of each field of a click that mostly follows from its link."""
 CLICK_COLUMNS: Final = (
-    *("received_at", "kafka_partition"),
-    *("event_time", "append_time", "kafka_offset", "is_late", "retransmitted", "clamped"),
+    *("received_at", "kafka_partition", "event_time", "append_time", "kafka_offset"),
+    *("is_late", "retransmitted", "clamped"),
     *("click_id", "visitor_id", "ip_prefix"),
-    *("outcome", "visitor_kind", "trigger", "fetch", "destination_kind"),
-    *("link", "guide_id", "store_id", "region_id", "campaign_id", "touchpoint", "variant"),
-    *UTM_FIELDS,
-    *("platform", "device", "os", "browser"),
-    *("is_human", "bot_reasons"),
+    *_FACTS.values(),
     *("country", "geo_region", "city", "isp"),
-    *("referrer_host", "referrer_class"),
-    *("language", "enrich_errors"),
+    *("platform", "device", "os", "browser", "is_human", "bot_reasons"),
+    *("referrer_host", "referrer_class", "language", "enrich_errors"),
 )
 WINDOW_COLUMNS: Final = (
     *("window_start", "kafka_partition", "version", "clicks", "human_clicks", "redirected", "visitors", "updated_at"),
@@ -41,10 +53,9 @@ DUPLICATE_COLUMNS: Final = (
     *("kafka_partition", "kafka_offset", "original_partition", "original_offset", "received_at"),
     *("topic", "event_id"),
 )
-_words_of = attrgetter("outcome", "visitor_kind", "trigger", "fetch", "kind")
-_facts_of = attrgetter("link", "guide", "store", "region", "campaign", "touchpoint", "variant", *UTM_FIELDS)
-_BATCH = Struct("<qH")
-_CLICK = Struct("<qqQ???")
+_facts_of = attrgetter(*_FACTS)
+_origin_of = attrgetter("agent", "verdict", "referrer", "language", "errors")
+_CLICK = Struct("<qHqqQ???")
 _WINDOW = Struct("<IHQQQQQq")
 _DEAD_LETTER = Struct("<HQqq")
 _DUPLICATE = Struct("<HQHQq")
@@ -92,15 +103,10 @@ class ClickEncoder:
     """Encodes raw clicks; one per process, because it keeps what it encoded."""
 
     def __init__(self) -> None:
-        self._words = Fragments(texts)
-        self._links = Fragments(texts)
+        self._facts = Fragments(texts)
         self._prefixes = Fragments(text)
-        self._languages = Fragments(text)
-        self._agents = Fragments(_agent)
-        self._verdicts = Fragments(_verdict)
         self._places = Fragments(_place)
-        self._referrers = Fragments(_referrer)
-        self._errors = Fragments(array)
+        self._origins = Fragments(_origin)
 
     def encode(self, batch: ClickColumns, *, partition: int, received_ms: int, closed_before: int) -> bytes:
         """A block of `CLICK_COLUMNS`.
@@ -111,12 +117,9 @@ class ClickEncoder:
             received_ms: when the batch was taken in; one value a batch, so that it is one part.
             closed_before: a click whose time lies before it is late.
         """
-        head = _BATCH.pack(received_ms, partition)
         out: list[bytes] = []
         pack = _CLICK.pack
-        words, links, prefixes, languages = self._words, self._links, self._prefixes, self._languages
-        agents, verdicts, places = self._agents, self._verdicts, self._places
-        referrers, errors = self._referrers, self._errors
+        facts, prefixes, places, origins = self._facts, self._prefixes, self._places, self._origins
         for click, offset, appended, time, found, again in zip(
             batch.clicks,
             batch.offsets,
@@ -126,20 +129,15 @@ class ClickEncoder:
             batch.retransmitted,
             strict=True,
         ):
+            late, clamped = time < closed_before, time != click.ts
             out += (
-                head,
-                pack(time, appended, offset, time < closed_before, again, time != click.ts),
+                pack(received_ms, partition, time, appended, offset, late, again, clamped),
                 text(click.id),
                 text(click.visitor),
                 prefixes[click.ip],
-                words[_words_of(click)],
-                links[_facts_of(click)],
-                agents[found.agent],
-                verdicts[found.verdict],
+                facts[_facts_of(click)],
                 places[found.place],
-                referrers[found.referrer],
-                languages[found.language],
-                errors[found.errors],
+                origins[_origin_of(found)],
             )
         return b"".join(out)
 
@@ -178,17 +176,16 @@ def duplicate_block(duplicates: Iterable[Duplicate], *, topic: str, partition: i
     )
 
 
-def _agent(agent: Agent) -> bytes:
-    return texts((agent.platform, agent.device, agent.os, agent.browser))
-
-
-def _verdict(verdict: Verdict) -> bytes:
-    return bytes([verdict.is_human]) + array(verdict.reasons)
-
-
 def _place(place: Place) -> bytes:
     return texts((place.country, place.region, place.city, place.isp))
 
 
-def _referrer(referrer: Referrer) -> bytes:
-    return texts((referrer.host, referrer.cls))
+def _origin(origin: tuple[Agent, Verdict, Referrer, str, tuple[str, ...]]) -> bytes:
+    agent, verdict, referrer, language, errors = origin
+    return (
+        texts((agent.platform, agent.device, agent.os, agent.browser))
+        + bytes([verdict.is_human])
+        + array(verdict.reasons)
+        + texts((referrer.host, referrer.cls, language))
+        + array(errors)
+    )

@@ -49,7 +49,7 @@ async def test_a_worker_frozen_past_its_session_ends_without_harm(
         asyncio.timeout(100),
     ):
         async with asyncio.TaskGroup() as group:
-            group.create_task(sender.send(9_000, pause_s=0.3))
+            group.create_task(sender.send(5_000, pause_s=0.3))
             await frozen.ready()
             await asyncio.sleep(rng.random())
             frozen.signal(signal.SIGSTOP)
