@@ -3,6 +3,7 @@
 from typing import Final, Literal
 
 Reason = Literal[
+    "unreadable",  # the name of a Kafka header is not UTF-8, which most clients do not get past
     "null",  # no value at all
     "too_large",  # more bytes than the contract allows; not read
     "not_utf8",

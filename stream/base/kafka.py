@@ -12,7 +12,13 @@ _CORRELATION = 0x6753
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
-    """Keyword arguments that aiokafka's producer, consumer and admin client share."""
+    """Keyword arguments that aiokafka's producer, consumer and admin client share.
+
+    From then on consumers of this process read every record, see `kafka_records`.
+    """
+    from stream.base import kafka_records  # noqa: PLC0415 - `answers` alone shall not load aiokafka
+
+    kafka_records.install()
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap.split(","),
         "security_protocol": kafka.security_protocol,

@@ -14,7 +14,7 @@ from stream.base.settings import Settings
 from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
 from stream.sink.rows import DeadLetter
 from stream.worker.dead_letters import DeadLetters
-from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in
+from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
 from stream.worker.lane import Lane
 from stream.worker.path import check_clock
 from stream.worker.recovery import find_position
@@ -81,6 +81,7 @@ def decode(records: Sequence[Any], future_ms: int) -> tuple[list[RawConversion],
     for record in records:
         appended = record.timestamp
         try:
+            read_mark(record.headers)
             event = decode_conversion(record.value, appended, future_ms)
         except Reject as reject:
             rejected.append(dead_letter(record, "validate", reject))

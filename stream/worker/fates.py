@@ -8,12 +8,25 @@ from schemas.rejects import Reject
 from schemas.topics import RETRANSMITTED
 from stream.base import metrics
 from stream.base.errors import RejectLimitError
+from stream.base.kafka_records import as_text, is_text
 from stream.sink.rows import DeadLetter, Duplicate
 
 
 def is_retransmitted(headers: Sequence[tuple[str, bytes]]) -> bool:
     """Whether a record was sent again after an unknown outcome."""
     return any(name == RETRANSMITTED for name, _ in headers)
+
+
+def read_mark(headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Whether a record that has headers was sent again.
+
+    Raises:
+        Reject: no client but ours could read them.
+    """
+    for name, _ in headers:
+        if not is_text(name):
+            raise Reject("unreadable", f"the name of a header is not UTF-8: {as_text(name)}")
+    return is_retransmitted(headers)
 
 
 def dead_letter(record: Any, stage: str, reject: Reject) -> DeadLetter:
@@ -23,7 +36,7 @@ def dead_letter(record: Any, stage: str, reject: Reject) -> DeadLetter:
         append_ms=record.timestamp,
         key=record.key,
         value=record.value,
-        headers=[(name, value or b"") for name, value in record.headers],
+        headers=[(as_text(name), value or b"") for name, value in record.headers],
         stage=stage,
         reason=reject.reason,
         detail=reject.detail,

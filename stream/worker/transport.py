@@ -15,8 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
+from aiokafka.errors import CorruptRecordException
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from stream.base import kafka_records
+from stream.base.errors import InvariantError
+
+kafka_records.install()
 
 _TICK_S = 0.1
 """The longest wait of one fetch: a partition that opens or has room again joins the next fetch."""
@@ -136,7 +142,10 @@ class Consumer(driver.Consumer):
             await asyncio.sleep(_PAUSE_S)
             return {}
         epoch = self.epoch
-        fetched = await self._thread.getmany(wanted, min(timeout, _TICK_S))
+        try:
+            fetched = await self._thread.getmany(wanted, min(timeout, _TICK_S))
+        except CorruptRecordException as error:
+            raise InvariantError(str(error)) from error
         if epoch != self.epoch:
             # A rebalance happened meanwhile: the fetch moved positions that may have been set for the new epoch.
             await self._thread.seek_wait({tp: self._positions[tp] for tp in fetched if tp in self._positions})

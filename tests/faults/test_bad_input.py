@@ -4,11 +4,14 @@ import asyncio
 import random
 from pathlib import Path
 
+from schemas.topics import CLICKS
 from stream.base.clock import wall_clock
 from stream.base.settings import Settings
 from stream.sink.clickhouse import ClickHouse
-from tests.support.ledger import Sender, all_committed, differences
+from tests.support.events import encode
+from tests.support.ledger import Sender, Sent, all_committed, differences
 from tests.support.poison import corpus
+from tests.support.raw_records import send_batch
 from tests.support.workers import running
 
 
@@ -51,6 +54,31 @@ async def test_poison_goes_to_dead_letters_and_its_neighbours_are_unharmed(
         assert await differences(fault_settings, pipeline, sender.ledger) == []
         rows = await pipeline.query("SELECT DISTINCT hex(value), reason FROM dead_letters")
         assert set(rows) == {((one.value or b"").hex().upper(), one.reason) for one in bad}
+        assert worker.process.poll() is None
+
+
+async def test_a_header_that_no_client_can_read_makes_its_record_a_dead_letter_and_no_other(
+    environ: dict[str, str], fault_settings: Settings, pipeline: ClickHouse, tmp_path: Path
+) -> None:
+    async with (
+        Sender(fault_settings) as sender,
+        running(environ, fault_settings, tmp_path, "one") as (worker,),
+        asyncio.timeout(60),
+    ):
+        await worker.ready()
+        await sender.send(100)
+        clicks = [sender.a_click() for _ in range(4)]
+        written = await send_batch(fault_settings, CLICKS, 1, [encode(one) for one in clicks], bad=(0, 2))
+        for number in (1, 3):
+            sender.ledger.accepted.append(Sent(clicks[number], 1, written.offset + number, written.timestamp))
+        sender.ledger.rejected |= {(1, written.offset), (1, written.offset + 2)}
+        await sender.send(100)
+        worker.kill()
+        worker.start()
+        await sender.send(100)
+        await all_committed(fault_settings)
+        assert await pipeline.query("SELECT DISTINCT reason FROM dead_letters") == [("unreadable",)]
+        assert await differences(fault_settings, pipeline, sender.ledger) == []
         assert worker.process.poll() is None
 
 

@@ -22,6 +22,7 @@ from stream.sink.clickhouse import ClickHouse
 from stream.worker.gauges import day_start
 from tests.support.events import conversion, encode
 from tests.support.ledger import Sender, all_committed, differences
+from tests.support.raw_records import send_batch
 from tests.support.warehouse import Warehouse
 from tests.support.workers import WorkerProcess, running
 
@@ -82,6 +83,7 @@ async def test_conversions_are_kept_once_and_bad_ones_are_dead_letters(
     good = [encode(conversion(event_id=f"e{number}", occurred_at=now)) for number in range(5)]
     async with running(environ, ready, tmp_path, "one"), asyncio.timeout(60):
         await send(ready, CONVERSIONS, [(b"c", value) for value in [*good, good[0], b"{", good[3]]])
+        await send_batch(ready, CONVERSIONS, 0, [encode(conversion(event_id="x"))], bad=(0,))
         await eventually(
             migrated, "SELECT event_id FROM conversions ORDER BY event_id", [(f"e{number}",) for number in range(5)]
         )
@@ -90,7 +92,11 @@ async def test_conversions_are_kept_once_and_bad_ones_are_dead_letters(
             "SELECT event_id, topic FROM duplicates ORDER BY event_id",
             [("e0", "conversions"), ("e3", "conversions")],
         )
-        await eventually(migrated, "SELECT reason, topic FROM dead_letters", [("not_json", "conversions")])
+        await eventually(
+            migrated,
+            "SELECT reason, topic FROM dead_letters ORDER BY reason",
+            [("not_json", "conversions"), ("unreadable", "conversions")],
+        )
 
 
 async def test_the_registry_is_mirrored_from_where_the_tables_are(

@@ -102,6 +102,17 @@ def test_a_time_ahead_of_the_broker_is_set_back_and_counted() -> None:
     assert [letter.offset for letter in careful.rejected] == [3]
 
 
+def test_a_header_that_is_no_text_rejects_its_record_alone() -> None:
+    good = encode(click())
+    unreadable = record(2, good, headers=[*MARKED, ("n\udcff", b"x")])
+    batch = decode([record(1, good), unreadable, record(3, good, headers=MARKED)], FUTURE_MS)
+    assert batch.offsets == [1, 3]
+    assert batch.retransmitted == [False, True]
+    (letter,) = batch.rejected
+    assert (letter.offset, letter.reason, letter.value) == (2, "unreadable", good)
+    assert letter.headers == [("retransmitted", b"1"), (r"n\xff", b"x")]
+
+
 async def test_dead_letters_go_before_raw_rows_and_windows_come_last() -> None:
     port = Port()
     windows = await take(port, [record(5, encode(click())), record(6, None), record(7, encode(click()))])
