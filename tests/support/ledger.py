@@ -210,7 +210,9 @@ async def differences(settings: Settings, clickhouse: ClickHouse, ledger: Ledger
         if wanted.get(key) != windows.get(key)
     ][:5]
     for table, origins in (("dead_letters", ledger.rejected), ("duplicates", ledger.duplicates)):
-        rows = await clickhouse.query(f"SELECT DISTINCT kafka_partition, kafka_offset FROM {table}")
+        rows = await clickhouse.query(
+            f"SELECT DISTINCT kafka_partition, kafka_offset FROM {table} WHERE topic = '{CLICKS}'"
+        )
         if set(rows) != origins:
             found.append(
                 f"{table}: missing {sorted(origins - set(rows))[:5]}, too many {sorted(set(rows) - origins)[:5]}"
