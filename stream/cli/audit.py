@@ -7,6 +7,7 @@ import orjson
 import typer
 
 from stream.base import clock, settings
+from stream.embedded.ports import located
 
 if TYPE_CHECKING:
     from stream.sink.audit import AuditReport
@@ -38,7 +39,7 @@ async def _audit(hours: int | None) -> "AuditReport":
     from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415
     from stream.sink.kafka_log import open_log  # noqa: PLC0415
 
-    current = settings.load()
+    current = located(settings.load())
     timeout_ms = max(current.clickhouse.timeout_ms, _TIMEOUT_MS)
     async with (
         await ClickHouse.connect(current, timeout_ms=timeout_ms) as clickhouse,

@@ -13,6 +13,7 @@ import typer
 from stream.base import clock, settings
 from stream.base.errors import InputError
 from stream.base.settings import Settings
+from stream.embedded.ports import located
 
 if TYPE_CHECKING:
     from stream.sink.dead_letters import Filter, Letter, Summary
@@ -67,7 +68,7 @@ def list_(
     as_json: _AsJson = False,  # noqa: FBT002
 ) -> None:
     """List dead letters, the newest first, and how many there are of each reason."""
-    current = settings.load()
+    current = located(settings.load())
     wanted = _Wanted(topic, reason, since).filter(current, waiting=waiting)
     found, counts = asyncio.run(_list(current, wanted, limit))
     if as_json:
@@ -89,7 +90,7 @@ def show(
     """Show one dead letter, its payload made safe for a terminal."""
     from stream.sink.dead_letters import preview, safe  # noqa: PLC0415 - the command line loads only what it runs
 
-    current = settings.load()
+    current = located(settings.load())
     letter = asyncio.run(_show(current, origin))
     if raw:
         typer.echo(letter.value, nl=False)
@@ -115,7 +116,7 @@ def replay(  # noqa: PLR0913, PLR0917 - options of a command line
     """Send dead letters again to the topics they came from; what was replayed before is left alone."""
     if file and len(origins or ()) != 1:
         raise InputError("name the one dead letter that the file is a value for", field="--file")
-    current = settings.load()
+    current = located(settings.load())
     how = _How(file.read_bytes() if file else None, again, dry_run, wait)
     for line in asyncio.run(_replay(current, origins or [], _Wanted(topic, reason, since), how)):
         typer.echo(line)

@@ -1,7 +1,8 @@
 """The `guidestream` command: one thin module per group of commands, imported only when it is called for.
 
-Every command reads `stream.base.settings.load()`; an error of our own ends it with its sentence and its exit code, no
-traceback.
+Every command reads `stream.base.settings.load()`; one that asks Kafka or ClickHouse also finds those that run below the
+same data.dir on ports of their own (`stream.embedded.ports.located`). An error of our own ends it with its sentence and
+its exit code, no traceback.
 """
 
 import importlib

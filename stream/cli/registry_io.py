@@ -21,6 +21,7 @@ from stream.base import log
 from stream.base.clock import wall_clock
 from stream.base.errors import InputError, RowsError
 from stream.base.settings import Settings, load
+from stream.embedded.ports import located
 from stream.registry import fields, select
 from stream.registry.fields import FIELDS
 
@@ -73,10 +74,10 @@ def _with_options(parameter: str, helps: dict[str, str]) -> Callable[[Command], 
 
 
 def settings() -> Settings:
-    """The settings in force; what libraries log goes no further, because our errors say it."""
+    """The settings in force, located; what libraries log goes no further, because our errors say it."""
     log.configure(process="cli", level="warning")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    return load()
+    return located(load())
 
 
 def patch(kind: Kind, texts: dict[str, str], current: Settings) -> fields.Patch:

@@ -10,6 +10,7 @@ import typer
 
 from stream.base import settings
 from stream.base.clock import wall_clock
+from stream.embedded.ports import located
 
 if TYPE_CHECKING:
     from stream.embedded.status import Finding
@@ -21,11 +22,10 @@ apps = {"status": status}
 @status.callback(invoke_without_command=True)
 def run(*, as_json: Annotated[bool, typer.Option("--json", help="one JSON object, for scripts")] = False) -> None:
     """Say how each part is; exit 0 when all are well, 1 when one is not."""
-    from stream.embedded import ports  # noqa: PLC0415 - loads only when called for
-    from stream.embedded import status as parts  # noqa: PLC0415 - so
+    from stream.embedded import status as parts  # noqa: PLC0415 - loads only when called for
 
     logging.disable()  # what is down is said below, once, and not by each library as well
-    findings = asyncio.run(parts.status(ports.located(settings.load()), wall_clock()))
+    findings = asyncio.run(parts.status(located(settings.load()), wall_clock()))
     healthy = all(finding.healthy for finding in findings)
     if as_json:
         found = {"healthy": healthy, "parts": [dataclasses.asdict(finding) for finding in findings]}

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stream.base import settings
+from stream.embedded.ports import located
 
 topics = typer.Typer(add_completion=False)
 apps = {"topics": topics}
@@ -21,7 +22,7 @@ def run(
     """Create missing topics, raise partition counts, and report configurations that differ."""
     from stream.base.topics import ensure_topics  # noqa: PLC0415 - loads only when called for
 
-    report = asyncio.run(ensure_topics(settings.load(), apply=apply))
+    report = asyncio.run(ensure_topics(located(settings.load()), apply=apply))
     for name in report.created:
         typer.echo(f"created {name}")
     for name in report.raised:
