@@ -1,14 +1,15 @@
 """Commands find the broker and the warehouse that run below the same data.dir, on whatever ports."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
-from typer.testing import CliRunner
 
 from stream.base import runfile
 from stream.base.settings import Settings, load
-from stream.cli.main import app
 from stream.sink.clickhouse import ClickHouse
 from tests.support.warehouse import Warehouse
 
@@ -39,8 +40,8 @@ def test_a_registry_and_a_schema_are_made_and_asked_without_an_address(beside: d
         ("store list", "南京路店"),
         ("link list", "code"),
         ("dead-letters list", "0 in all"),
-        ("audit", "difference: 0"),
     ):
-        done = CliRunner().invoke(app, command.split(), env=beside)
-        assert done.exit_code == 0, f"{command}: {done.output} {done.exception!r}"
-        assert says in done.output
+        arguments = [sys.executable, "-m", "stream", *command.split()]
+        done = subprocess.run(arguments, env=os.environ | beside, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert says in done.stdout
