@@ -22,11 +22,13 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: setup ## recompute the lock files from pyproject.toml
+lock: setup ## recompute the lock files: Python from pyproject.toml, Kafka's jars from the version in broker/lock.py
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --upgrade --extra embedded pyproject.toml --output-file deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --constraint deploy/requirements.txt --extra embedded --extra dev pyproject.toml --output-file $(LOCK)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --constraint deploy/requirements.txt pyproject.toml --output-file deploy/docker/requirements.txt
 	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header --constraint $(LOCK) - --output-file deploy/docker/requirements-build.txt
+	$(BIN)/python -m stream.embedded.broker.lock > stream/embedded/broker/kafka.lock.new
+	mv stream/embedded/broker/kafka.lock.new stream/embedded/broker/kafka.lock
 
 test-tools:
 	@.ci/debian $(TEST_TOOLS)

@@ -1,4 +1,7 @@
-"""Recompute `kafka.lock` for another version of Kafka: `python -m stream.embedded.broker.lock > kafka.lock`."""
+"""Recompute `kafka.lock`, after the version below was changed: `make lock` does.
+
+`python -m stream.embedded.broker.lock` prints it; about 43 MiB are downloaded.
+"""
 
 import hashlib
 import sys
