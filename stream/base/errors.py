@@ -12,7 +12,7 @@
     |- UnavailableError    a peer is down or slow: Kafka, ClickHouse                 retry, HTTP 503
     |- SpoolFullError      the spool reached its cap: the event is dropped, counted
     |- InvariantError      a promise of the design does not hold: the process ends   a bug or a damaged store
-    `- RejectLimitError    the worker would reject more than the set share: it ends, with the reasons
+    `- RejectLimitError    the worker would reject more than the set share: it ends, with the reasons    exit 3
 """
 
 from collections.abc import Sequence
@@ -99,4 +99,9 @@ class InvariantError(GuidestreamError):
 
 
 class RejectLimitError(GuidestreamError):
-    """The worker would reject more than the set share of its input, which is more likely its fault than the input's."""
+    """The worker would reject more than the set share of its input, which is more likely its fault than the input's.
+
+    Starting it again mends nothing.
+    """
+
+    exit_code = 3

@@ -5,6 +5,7 @@
     start     a process starts when all that it comes `after` are ready (a one-shot: have ended well)
     die       it starts again after a pause that doubles each time, and is short again after a healthy period
     give up   only before it was ever ready: its settings are wrong, or it failed too often -> everything stops
+    refuse    it ends with the exit code of a reject limit: a person must look at it -> it stays down, the others go on
     stop      a process is asked to stop (SIGTERM) when all that come after it are gone, and killed after its deadline
 
 Children cannot outlive the supervisor, even when it is killed. It knows nothing of what they are.
@@ -22,7 +23,7 @@ from time import monotonic
 from typing import Any, Final
 
 from stream.base import log
-from stream.base.errors import GuidestreamError, SettingsError
+from stream.base.errors import GuidestreamError, RejectLimitError, SettingsError
 from stream.embedded.lifeline import die_with_parent, stop_signals
 from stream.embedded.output import Output, lines_of
 
@@ -207,6 +208,9 @@ class Supervisor:
             if child.spec.once and code == 0:
                 child.ready.set()
                 return
+            if code == RejectLimitError.exit_code:
+                self._leave_down(child)
+                return
             failures = 1 if monotonic() - began > self._patience.healthy_s else failures + 1
             if self._is_hopeless(child, code, failures):
                 self._give_up(child, code)
@@ -228,6 +232,13 @@ class Supervisor:
             raise error
         _log.error("going on without it", name=child.spec.name, error=str(error))
         child.ready.set()
+
+    def _leave_down(self, child: _Child) -> None:
+        lines = "\n".join(child.last_lines)
+        _log.critical(
+            "refuses its input and is not started again: mend it and start all anew", name=child.spec.name, said=lines
+        )
+        child.ready.set()  # what comes after it need not wait for ever
 
     async def _live_once(self, child: _Child) -> int:
         """Start it, watch it, and leave nothing of it behind; its exit code."""

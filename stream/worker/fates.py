@@ -10,6 +10,7 @@ from stream.base import metrics
 from stream.base.errors import RejectLimitError
 from stream.base.kafka_records import as_text, is_text
 from stream.sink.rows import DeadLetter, Duplicate
+from stream.worker.refusal import Refusal
 
 
 def is_retransmitted(headers: Sequence[tuple[str, bytes]]) -> bool:
@@ -78,11 +79,16 @@ def duplicates_in(
 
 
 class RejectLimit:
-    """Stops a worker that would reject more than a share of its input, before it writes any of it."""
+    """Stops a worker that would reject more than a share of its input, before it writes any of it.
 
-    def __init__(self, share: float, events: int) -> None:
+    A share is judged over a number of events, but from the first one on when the life before was stopped.
+    """
+
+    def __init__(self, share: float, events: int, refusal: Refusal) -> None:
         self._share = share
         self._events = events
+        self._refusal = refusal
+        self._suspected = refusal.stands()
         self._consumed = 0
         self._reasons: Counter[str] = Counter()
 
@@ -94,18 +100,24 @@ class RejectLimit:
         """
         self._consumed += consumed
         self._reasons.update(letter.reason for letter in rejected)
-        if self._consumed < self._events:
+        if self._consumed < self._events and not self._suspected:
             return
         count = self._reasons.total()
         if count > self._share * self._consumed:
             reasons = ", ".join(f"{reason} {number}" for reason, number in self._reasons.most_common())
-            raise RejectLimitError(
+            error = RejectLimitError(
                 f"{count} of the last {self._consumed} events would be rejected, more than worker.reject_limit "
                 f"{self._share:g} allows ({reasons}): a producer of another version, or settings that do not fit it? "
                 "Nothing of this batch was written; fix it, or raise GUIDESTREAM_WORKER_REJECT_LIMIT to let it pass"
             )
-        self._consumed = 0
-        self._reasons.clear()
+            self._refusal.put(str(error))
+            raise error
+        if self._consumed >= self._events:
+            self._consumed = 0
+            self._reasons.clear()
+            if self._suspected:
+                self._suspected = False
+                self._refusal.lift()
 
 
 class Fates:

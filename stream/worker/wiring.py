@@ -20,6 +20,7 @@ from stream.worker.lane import Lane
 from stream.worker.lease import Lease
 from stream.worker.path import ClickPath
 from stream.worker.pipeline import Fail, Pipeline
+from stream.worker.refusal import Refusal
 from stream.worker.registry import RegistryLane
 from stream.worker.reports import Reports
 from stream.worker.sink import Sink
@@ -60,9 +61,10 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
         encoder=ClickEncoder(),
         sink=sink,
         dead_letters=dead_letters,
-        reject_limit=RejectLimit(worker.reject_limit, worker.reject_limit_events),
+        reject_limit=_reject_limit(settings, CLICKS),
         clock=clock,
     )
+    conversions_limit = _reject_limit(settings, CONVERSIONS)
 
     def click_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
         return ClickLane(tp, epoch, consumer, settings=settings, path=click_path, sink=sink, gauges=gauges, clock=clock)
@@ -75,7 +77,7 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
             settings=settings,
             sink=sink,
             dead_letters=dead_letters,
-            reject_limit=RejectLimit(worker.reject_limit, worker.reject_limit_events),
+            reject_limit=conversions_limit,
             clock=clock,
         )
 
@@ -89,3 +91,9 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
     }
     pipeline = Pipeline(makers, sink, gauges, clock, fail)
     return Parts(pipeline, Reports(settings, pipeline, gauges, clickhouse, clock), publisher)
+
+
+def _reject_limit(settings: Settings, topic: str) -> RejectLimit:
+    worker = settings.worker
+    refusal = Refusal(settings.data.dir / "refused" / settings.topic(topic))
+    return RejectLimit(worker.reject_limit, worker.reject_limit_events, refusal)

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from schemas.topics import CLICKS
 from stream.base.clock import wall_clock
-from stream.base.settings import Settings
+from stream.base.errors import RejectLimitError
+from stream.base.settings import Settings, load
+from stream.embedded.machine import guidestream
+from stream.embedded.output import Output
+from stream.embedded.supervisor import Supervisor
 from stream.sink.clickhouse import ClickHouse
 from tests.support.events import encode
 from tests.support.ledger import Sender, Sent, all_committed, differences
@@ -82,18 +86,35 @@ async def test_a_header_that_no_client_can_read_makes_its_record_a_dead_letter_a
         assert worker.process.poll() is None
 
 
-async def test_a_worker_that_would_reject_nearly_everything_stops_and_says_why(
+async def test_a_worker_that_would_reject_nearly_everything_stops_for_good_and_says_why(
     environ: dict[str, str], fault_settings: Settings, pipeline: ClickHouse, tmp_path: Path
 ) -> None:
     environ["GUIDESTREAM_WORKER_REJECT_LIMIT_EVENTS"] = "200"
-    async with (
-        Sender(fault_settings) as sender,
-        running(environ, fault_settings, tmp_path, "one") as (worker,),
-        asyncio.timeout(60),
-    ):
-        await worker.ready()
-        await sender.send(50)
-        await sender.poison([b'{"v":2}'] * 400)
-        assert await worker.ended() == 1
-        assert "unknown_version" in worker.log()
-        assert "GUIDESTREAM_WORKER_REJECT_LIMIT" in worker.log()
+    environ["GUIDESTREAM_WORKER_INSTANCE"] = "one"
+    command = guidestream(load(environ), "worker", name="worker-one")
+    async with Sender(fault_settings) as sender, asyncio.timeout(90):
+        with (tmp_path / "up.log").open("w+") as said:
+            supervisor = Supervisor([command], output=Output(said))
+            await supervisor.start()
+            await sender.send(50)
+            await sender.poison([b'{"v":2}'] * 1_000)
+            while supervisor.pid("worker-one") is not None:
+                await asyncio.sleep(0.05)
+            await supervisor.stop()
+            assert "GUIDESTREAM_WORKER_REJECT_LIMIT" in (tmp_path / "up.log").read_text()
+        rejected = await _dead_letters(pipeline)
+        assert rejected < 200
+        for _ in range(2):  # a supervisor that knows no better
+            async with running(environ, fault_settings, tmp_path, "one") as (worker,):
+                assert await worker.ended() == RejectLimitError.exit_code
+                assert "unknown_version" in worker.log()
+        assert await _dead_letters(pipeline) == rejected
+        environ["GUIDESTREAM_WORKER_REJECT_LIMIT"] = "1"
+        async with running(environ, fault_settings, tmp_path, "one"):
+            await all_committed(fault_settings)
+        assert await differences(fault_settings, pipeline, sender.ledger) == []
+
+
+async def _dead_letters(clickhouse: ClickHouse) -> int:
+    ((count,),) = await clickhouse.query("SELECT uniqExact(kafka_partition, kafka_offset) FROM dead_letters")
+    return int(count)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 
 from stream.embedded.output import Output
 from stream.embedded.supervisor import GaveUpError, Patience, Process, Supervisor
@@ -119,9 +120,26 @@ async def test_pauses_between_starts_grow_and_are_short_again_after_a_healthy_ti
         await supervisor.stop()
         return pauses[:4]
 
-    moth = scene.process("moth", "time.sleep(0.1); sys.exit(3)")
+    moth = scene.process("moth", "time.sleep(0.1); sys.exit(1)")
     assert await pauses_of(Patience(first_pause_s=1, longest_pause_s=4, healthy_s=60)) == [1, 2, 4, 4]
     assert await pauses_of(Patience(first_pause_s=1, longest_pause_s=4, healthy_s=0.01)) == [1, 1, 1, 1]
+
+
+async def test_what_refuses_its_input_stays_down_and_the_others_go_on(scene: Scene) -> None:
+    refuses = "print('80 of 100 events would be rejected'); note('refused'); sys.exit(3)"
+    supervisor = scene.supervisor(scene.process("edge"), scene.process("worker", refuses))
+    with structlog.testing.capture_logs() as said:
+        await supervisor.start()
+        waiting = asyncio.create_task(supervisor.wait())
+        async with asyncio.timeout(20):
+            while not said:
+                await asyncio.sleep(0.01)
+    assert [(one["name"], one["said"]) for one in said] == [("worker", "80 of 100 events would be rejected")]
+    assert not waiting.done()
+    assert supervisor.pid("edge") is not None
+    waiting.cancel()
+    await supervisor.stop()
+    assert scene.diary().count("started worker") == 1
 
 
 async def test_a_one_shot_that_fails_is_tried_again(scene: Scene) -> None:

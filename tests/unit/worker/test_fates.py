@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ from stream.base.errors import RejectLimitError
 from stream.sink.rows import DeadLetter, Duplicate
 from stream.worker.dead_letters import headers
 from stream.worker.fates import RejectLimit, dead_letter, duplicates_in, is_retransmitted
+from stream.worker.refusal import Refusal
 
 
 def letter(offset: int = 5, *, value: bytes | None = b"x", reason: Any = "not_json") -> DeadLetter:
@@ -44,17 +46,48 @@ def test_of_three_copies_the_first_stays() -> None:
     assert found == [Duplicate(2, "a", 0, 1), Duplicate(3, "a", 0, 1)]
 
 
-def test_the_reject_limit_looks_at_a_share_of_enough_events() -> None:
-    limit = RejectLimit(0.5, 100)
+@pytest.fixture
+def refusal(tmp_path: Path) -> Refusal:
+    return Refusal(tmp_path / "refused" / "clicks")
+
+
+def test_the_reject_limit_looks_at_a_share_of_enough_events(refusal: Refusal) -> None:
+    limit = RejectLimit(0.5, 100, refusal)
     limit.check(50, [letter()] * 50)  # too few to judge
     with pytest.raises(RejectLimitError, match="80 of the last 100"):
         limit.check(50, [letter()] * 30)
+    assert refusal.stands()
 
 
-def test_the_reject_limit_starts_anew_after_each_judgement() -> None:
-    limit = RejectLimit(0.5, 100)
+def test_the_reject_limit_starts_anew_after_each_judgement(refusal: Refusal) -> None:
+    limit = RejectLimit(0.5, 100, refusal)
     limit.check(100, [letter()] * 50)
     limit.check(100, [letter()] * 50)
+    assert not refusal.stands()
+
+
+def test_a_life_after_a_refusal_is_judged_from_its_first_event_on(refusal: Refusal) -> None:
+    refusal.put("why")
+    for _ in range(2):
+        with pytest.raises(RejectLimitError, match="3 of the last 4"):
+            RejectLimit(0.5, 100, refusal).check(4, [letter()] * 3)
+
+
+def test_a_life_after_a_refusal_gets_past_it_with_enough_good_events(refusal: Refusal) -> None:
+    refusal.put("why")
+    limit = RejectLimit(0.5, 100, refusal)
+    limit.check(90, [])
+    limit.check(5, [letter()] * 5)
+    assert refusal.stands()
+    limit.check(5, [letter()] * 5)
+    assert not refusal.stands()
+    limit.check(50, [letter()] * 50)  # as ever: too few to judge
+
+
+def test_a_disk_that_takes_no_mark_does_not_hide_why_the_worker_stops(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RejectLimitError):
+        RejectLimit(0.5, 1, Refusal(tmp_path / "file" / "clicks")).check(1, [letter()])
 
 
 def test_a_dead_letter_says_where_it_came_from_and_why() -> None:

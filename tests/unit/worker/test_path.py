@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from stream.sink.rows import ClickEncoder, DeadLetter, Duplicate
 from stream.worker.fates import Fates, RejectLimit
 from stream.worker.lease import Lease
 from stream.worker.path import ClickPath, decode
+from stream.worker.refusal import Refusal
 from tests.support.events import AT_MS, click, encode
 from tests.support.poison import FUTURE_MS, corpus
 
@@ -63,7 +65,7 @@ def a_path(port: Any, *, limit: RejectLimit | None = None) -> ClickPath:
         encoder=ClickEncoder(),
         sink=port,
         dead_letters=port,
-        reject_limit=limit or RejectLimit(1.0, 1_000_000),
+        reject_limit=limit or RejectLimit(1.0, 1_000_000, Refusal(Path("/nowhere"))),
         clock=lambda: AT_MS + 1_000,
     )
 
@@ -154,10 +156,11 @@ async def test_only_what_was_sent_again_is_looked_up() -> None:
     assert sum(row.clicks for rows in windows.windows.values() for row in rows.values()) == 2
 
 
-async def test_a_worker_over_its_reject_limit_writes_nothing() -> None:
+async def test_a_worker_over_its_reject_limit_writes_nothing(tmp_path: Path) -> None:
     port = Port()
+    limit = RejectLimit(0.4, 2, Refusal(tmp_path / "refused"))
     with pytest.raises(RejectLimitError):
-        await take(port, [record(5, b"{"), record(6, encode(click()))], limit=RejectLimit(0.4, 2))
+        await take(port, [record(5, b"{"), record(6, encode(click()))], limit=limit)
     assert port.effects == []
 
 
