@@ -60,11 +60,35 @@ async def open_windows(
     return [(_row(row, len(row[-1])), set(row[-1])) for row in rows]
 
 
+async def portions(clickhouse: ClickHouse, partition: int, starts: Sequence[int], rows_at_once: int) -> list[list[int]]:
+    """Some windows in their order, in portions that have so many rows, give or take some, to be recounted at once.
+
+    A window that has more is a portion of its own: it has as many as it had in memory when it was open.
+    """
+    if not starts:
+        return []
+    found = await clickhouse.query(
+        f"SELECT toUnixTimestamp({_WINDOW}) AS start, uniq(guide_id, link, variant) FROM clicks "
+        f"WHERE kafka_partition = {{partition:UInt16}} AND {_WINDOW} IN ({_listed(starts)}) GROUP BY start",
+        {"partition": partition},
+    )
+    sizes = {int(start) * 1000: int(size) for start, size in found}
+    split: list[list[int]] = [[]]
+    room = rows_at_once
+    for start in starts:
+        size = sizes.get(start, 0)
+        if size > room and split[-1]:
+            split.append([])
+            room = rows_at_once
+        split[-1].append(start)
+        room -= size
+    return split
+
+
 async def recounted(clickhouse: ClickHouse, partition: int, starts: Sequence[int]) -> list[WindowRow]:
     """Rows of some windows as raw rows have them now."""
-    listed = ", ".join(f"toDateTime({int(start) // 1000}, 'UTC')" for start in starts)
     rows = await clickhouse.query(
-        _counting("uniqExactIf(visitor_id, is_human)", f"{_WINDOW} IN ({listed})"),
+        _counting("uniqExactIf(visitor_id, is_human)", f"{_WINDOW} IN ({_listed(starts)})"),
         {"partition": partition, "last": (1 << 63) - 1},
     )
     return [_row(row, int(row[-1])) for row in rows]
@@ -72,11 +96,10 @@ async def recounted(clickhouse: ClickHouse, partition: int, starts: Sequence[int
 
 async def written(clickhouse: ClickHouse, partition: int, starts: Sequence[int]) -> list[WindowRow]:
     """Rows of some windows as they were last written, without facts."""
-    listed = ", ".join(f"toDateTime({int(start) // 1000}, 'UTC')" for start in starts)
     rows = await clickhouse.query(
         "SELECT toUnixTimestamp(window_start), guide_id, link, variant, version, clicks, human_clicks, redirected, "
         "tuple('', '', '', ''), visitors FROM link_windows FINAL "
-        f"WHERE kafka_partition = {{partition:UInt16}} AND window_start IN ({listed})",
+        f"WHERE kafka_partition = {{partition:UInt16}} AND window_start IN ({_listed(starts)})",
         {"partition": partition},
     )
     return [_row(row, int(row[-1])) for row in rows]
@@ -121,6 +144,10 @@ async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str
         for event_id, partition, offset in rows:
             found.setdefault(event_id, []).append((int(partition), int(offset)))
     return found
+
+
+def _listed(starts: Sequence[int]) -> str:
+    return ", ".join(f"toDateTime({int(start) // 1000}, 'UTC')" for start in starts)
 
 
 def _counting(visitors: str, which: str) -> str:

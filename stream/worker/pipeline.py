@@ -25,8 +25,10 @@ Fail = Callable[[BaseException], None]
 
 _IDLE_S: Final = 10.0
 """A partition without a click for so long follows the wall clock, so that its windows close."""
-_RECOUNTED_AT_ONCE: Final = 240
-"""Windows of one recount: four hours of a partition."""
+_MARKS_AT_ONCE: Final = 240
+"""Marked windows that are looked at together: four hours of a partition."""
+_ROWS_AT_ONCE: Final = 20_000
+"""Of one recount: some 30 MB, as they were written and as they are now, however long an outage was."""
 _logger = log.get(__name__)
 
 
@@ -120,14 +122,17 @@ class Pipeline:
         async with self._recounting:
             lanes = self.click_lanes()
             for lane in lanes:
-                while starts := lane.windows.begin_recount(_RECOUNTED_AT_ONCE):
-                    await self._recount(lane, [start for start in starts if start >= lane.oldest_ms])
+                while starts := lane.windows.begin_recount(_MARKS_AT_ONCE):
+                    for portion in await self._portions(lane, starts):
+                        await self._recount(lane, portion)
                     lane.windows.end_recount()
             await self._commit(lanes)
 
+    async def _portions(self, lane: ClickLane, starts: list[int]) -> list[list[int]]:
+        partition, kept = lane.tp.partition, [start for start in starts if start >= lane.oldest_ms]
+        return await self._sink.ask("portions", lambda ch: recount.portions(ch, partition, kept, _ROWS_AT_ONCE))
+
     async def _recount(self, lane: ClickLane, starts: list[int]) -> None:
-        if not starts:
-            return
         started = monotonic()
         partition = lane.tp.partition
         before = await self._sink.ask("written", lambda clickhouse: recount.written(clickhouse, partition, starts))

@@ -72,6 +72,23 @@ async def test_recounted_windows_are_those_that_the_core_counts(
     }
 
 
+async def test_windows_are_recounted_in_portions_bounded_by_rows(
+    migrated: ClickHouse, raw: tuple[list[ClickRecord], list[bool]]
+) -> None:
+    starts = sorted({window_of(one.ts) for one in raw[0]}, reverse=True)
+    every = len({row[1:4] for row in counted(*raw)})
+    assert [sum(row.window_start == start for row in counted(*raw)) for start in starts[1:-1]] == [every] * 4
+    empty = window_of(AT_MS) + WINDOW_MS
+
+    async def split(rows_at_once: int) -> list[list[int]]:
+        return await recount.portions(migrated, PARTITION, [empty, *starts], rows_at_once)
+
+    assert await split(10_000) == [[empty, *starts]]
+    assert await split(2 * every) == [[empty, *starts[:2]], starts[2:4], starts[4:]]
+    assert await split(1) == [[empty], *([start] for start in starts)]
+    assert await recount.portions(migrated, PARTITION, [], 1) == []
+
+
 async def test_open_windows_come_with_their_visitors_and_end_at_an_offset(
     migrated: ClickHouse, raw: tuple[list[ClickRecord], list[bool]]
 ) -> None:
