@@ -38,7 +38,7 @@ class Pipeline:
     def __init__(self, makers: Mapping[str, MakeLane], sink: Sink, gauges: Gauges, clock: Clock, fail: Fail) -> None:
         self.lanes: dict[TP, Lane] = {}
         self.settled = True
-        """Whether everything that was taken is written and committed, as of the last flush."""
+        """Whether everything that was taken is written, and the broker confirmed its commit, as of the last flush."""
         self._makers = makers
         self._sink = sink
         self._gauges = gauges
@@ -149,9 +149,11 @@ class Pipeline:
             settled &= not lane.windows.unwritten
             if offset is not None:
                 lane.consumer.settle(lane.tp, offset, lane.epoch)
-        self.settled = settled
         if self._consumer is not None and self.lanes:
+            # Its result does not tell: it is False, too, when there is nothing to commit or another is at it.
             await self._consumer.commit()
+            settled &= self._consumer.all_committed
+        self.settled = settled
 
     def click_lanes(self) -> list[ClickLane]:
         """Lanes of clicks that have recovered."""

@@ -89,6 +89,7 @@ class Consumer(driver.Consumer):
         self._opened: set[TP] = set()
         self._positions: dict[TP, int] = {}
         self._settled: dict[TP, int] = {}
+        self._confirmed: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -108,6 +109,11 @@ class Consumer(driver.Consumer):
         """All records before `offset` are done: the next `commit` may say so."""
         if epoch == self.epoch:
             self._settled[tp] = offset
+
+    @property
+    def all_committed(self) -> bool:
+        """Whether the broker confirmed a commit of all that was settled in this epoch."""
+        return all(self._confirmed.get(tp, -1) >= offset for tp, offset in self._settled.items())
 
     async def committed(self, tp: TP) -> int | None:
         """What the group committed, or None."""
@@ -129,6 +135,7 @@ class Consumer(driver.Consumer):
         self._opened.clear()
         self._positions.clear()
         self._settled.clear()
+        self._confirmed.clear()
 
     async def _getmany(
         self,
@@ -171,6 +178,16 @@ class Consumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         return self._settled.get(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        # Faust takes a commit that a rebalance made fail for done, and would never repeat it.
+        return offset > self._confirmed.get(tp, -1)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        done: bool = await super()._commit(offsets)
+        if done:
+            self._confirmed.update(offsets)
+        return done
 
 
 class Transport(driver.Transport):

@@ -38,6 +38,8 @@ def test_what_it_overrides_is_there_and_is_called_as_before() -> None:
     assert parameters(Consumer._add_gap) == ["self", "tp", "offset_from", "offset_to"]
     assert parameters(Consumer._filter_tps_with_pending_acks) == ["self", "topics"]
     assert parameters(Consumer._new_offset) == ["self", "tp"]
+    assert parameters(Consumer._should_commit) == ["self", "tp", "offset"]
+    assert parameters(ThreadDelegateConsumer._commit) == ["self", "offsets"]
     assert parameters(Consumer.perform_seek) == ["self"]
     assert parameters(driver.Consumer._new_consumer_thread) == ["self"]
     assert parameters(driver.AIOKafkaConsumerThread._create_worker_consumer) == ["self", "transport"]
@@ -88,6 +90,12 @@ def test_an_agent_that_fails_would_be_restarted_and_go_on() -> None:
 def test_revoked_partitions_are_announced_after_the_flow_stopped() -> None:
     source = inspect.getsource(App._on_partitions_revoked)
     assert source.index("stop_flow") < source.index("self.on_partitions_revoked.send")
+
+
+def test_faust_still_takes_a_failed_commit_for_done() -> None:
+    source = inspect.getsource(Consumer._commit_offsets)
+    asked = source.index("did_commit = await self._commit(")
+    assert "\n        self._committed_offset.update(committable_offsets)" in source[asked:]
 
 
 def test_a_missing_commit_is_not_rewound_by_faust_so_positions_are_ours() -> None:

@@ -19,12 +19,16 @@ class Thread:
         self.seeks: list[dict[TP, int]] = []
         self.records: dict[TP, list[Any]] = {}
         self.during: Any = None
+        self.refuses_commits = False
 
     async def getmany(self, wanted: set[TP], _timeout: float) -> dict[TP, list[Any]]:
         self.fetches.append(set(wanted))
         if self.during:
             await self.during()
         return {tp: records for tp, records in self.records.items() if tp in wanted}
+
+    async def commit(self, _offsets: dict[TP, int]) -> bool:
+        return not self.refuses_commits
 
     async def seek_wait(self, offsets: dict[TP, int]) -> None:
         self.seeks.append(offsets)
@@ -37,7 +41,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     consumer.app = SimpleNamespace(rebalancing=False)
     consumer._thread = Thread()
     consumer.epoch, consumer.full = 0, set()
-    consumer._opened, consumer._positions, consumer._settled = set(), {}, {}
+    consumer._opened, consumer._positions, consumer._settled, consumer._confirmed = set(), {}, {}, {}
     consumer._acked = defaultdict(list)
     return consumer
 
@@ -108,6 +112,31 @@ async def test_what_an_older_epoch_settled_is_not_committed(consumer: Any) -> No
     await consumer.perform_seek()
     consumer.settle(ONE, 11, 0)
     assert list(consumer._filter_tps_with_pending_acks()) == []
+
+
+async def test_what_was_settled_is_committed_once_the_broker_confirmed_it(consumer: Any) -> None:
+    assert consumer.all_committed
+    consumer.settle(ONE, 10, 0)
+    consumer.settle(TWO, 3, 0)
+    assert await consumer._commit({ONE: 10})
+    assert not consumer.all_committed
+    assert await consumer._commit({TWO: 3})
+    assert consumer.all_committed
+    consumer.settle(ONE, 11, 0)
+    assert not consumer.all_committed
+
+
+async def test_a_commit_that_failed_is_tried_again(consumer: Any) -> None:
+    consumer.settle(ONE, 10, 0)
+    consumer._thread.refuses_commits = True
+    assert not await consumer._commit({ONE: 10})
+    assert not consumer.all_committed
+    assert consumer._should_commit(ONE, 10)
+    consumer._thread.refuses_commits = False
+    assert await consumer._commit({ONE: 10})
+    assert not consumer._should_commit(ONE, 10)
+    await consumer.perform_seek()
+    assert consumer._should_commit(ONE, 10)  # another may have set the group's offset since
 
 
 async def test_an_idle_fetch_lets_others_run(consumer: Any) -> None:
