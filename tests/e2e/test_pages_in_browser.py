@@ -74,8 +74,12 @@ async def shown(somebody: Visitor, *texts: str) -> None:
 
 
 async def sideways(somebody: Visitor) -> int:
-    """CSS pixels by which the page can be scrolled to the side."""
-    return int(await somebody.tab.evaluate("document.documentElement.scrollWidth - innerWidth"))
+    """CSS pixels by which the page is wider than the screen."""
+    assert somebody.tab.viewport_size is not None
+    # Not `innerWidth`: a phone zooms out until a page that is too wide fits into it.
+    return (
+        int(await somebody.tab.evaluate("document.documentElement.scrollWidth")) - somebody.tab.viewport_size["width"]
+    )
 
 
 @pytest.mark.parametrize("path", PAGES)
