@@ -23,6 +23,7 @@ _SWAP_S: Final = 0.05
 _RETRY_S: Final = (0.5, 5.0)
 """Shortest and longest pause after Kafka could not be reached."""
 _TEND_S: Final = 60.0
+_FIRST_SAVE_S: Final = 1.0
 _RESAVE_MS: Final = 6 * 3_600_000
 """An unchanged registry is saved this often, so that its file stays fresh (see `store.load_fresh`)."""
 _logger = log.get(__name__)
@@ -114,7 +115,8 @@ class Follower:
 
     async def _keep_saved(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.registry.snapshot_seconds)
+            # With no link on disk an edge that dies could not start without Kafka: then it is looked at often.
+            await asyncio.sleep(self._settings.registry.snapshot_seconds if self._saved[0].links else _FIRST_SAVE_S)
             await self._save()
 
     async def _save(self) -> None:

@@ -57,6 +57,15 @@ async def test_the_snapshot_on_disk_serves_while_kafka_is_down(kafka_topics: Set
         assert follower.snapshot.salt(salts.utc_day(wall_clock()))
 
 
+async def test_the_first_links_are_on_disk_long_before_the_snapshot_is_due(kafka_topics: Settings) -> None:
+    await Writer(kafka_topics).change(make.writes(make.link()))
+    slow = kafka_topics.model_copy(
+        update={"registry": kafka_topics.registry.model_copy(update={"snapshot_seconds": 3600})}
+    )
+    async with following(slow):
+        await eventually(store.path_of(slow).exists)
+
+
 async def test_without_kafka_and_disk_a_follower_starts_unready_with_a_salt_of_its_own(settings: Settings) -> None:
     nowhere = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})})
     async with following(nowhere) as follower:
