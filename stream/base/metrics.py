@@ -78,9 +78,13 @@ OPEN_WINDOWS = Gauge("guidestream_open_windows", "Window rows held in memory.")
 LATE_WINDOWS = Gauge("guidestream_late_windows", "Windows marked to be recounted from raw rows.")
 SINK_ERRORS = Counter("guidestream_sink_errors", "Failed requests to ClickHouse, each tried again.", ["statement"])
 AUDIT_DIFFERENCE = Gauge(
-    "guidestream_audit_difference", "Clicks by which windows and raw rows differ; 0 is the only good value."
+    "guidestream_audit_difference", "Clicks by which windows and raw rows differ; 0 is the only good value.", ["topic"]
 )
-AUDIT_TIME = Gauge("guidestream_audit_timestamp_seconds", "When the last audit ended, seconds since 1970.")
+AUDIT_TIME = Gauge(
+    "guidestream_audit_timestamp_seconds",
+    "When the last audit ended, or this worker took it over, seconds since 1970. Only one worker audits.",
+    ["topic"],
+)
 
 # -- business ----------------------------------------------------------------------------------------------------------
 # Each worker shows its own partitions' share: sum over workers. `window` is 5m, 1h or day (the brand's business day).

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError
 from schemas.topics import CLICKS
 from stream.base import log, metrics
 from stream.base.clock import Clock
-from stream.base.errors import UnavailableError
+from stream.base.errors import GuidestreamError
 from stream.base.settings import Settings
 from stream.sink.audit import audit
 from stream.sink.clickhouse import ClickHouse
@@ -17,6 +17,8 @@ from stream.worker.pipeline import Pipeline
 
 _AUDITED_HOURS: Final = 2
 """`guidestream audit` looks at all there is; the timer at what may just have gone wrong."""
+_NOT_NOW: Final = (GuidestreamError, KafkaError, OSError)
+"""What a question to Kafka or ClickHouse may end with; a time-out is an OSError."""
 _logger = log.get(__name__)
 
 
@@ -32,6 +34,7 @@ class Reports:
         self._clickhouse = clickhouse
         self._clock = clock
         self._lagging: set[tuple[str, str]] = set()
+        self._was_auditor = False
 
     async def show(self) -> None:
         """Set the gauges that live in this process."""
@@ -39,15 +42,14 @@ class Reports:
         lanes = self._pipeline.click_lanes()
         metrics.OPEN_WINDOWS.set(sum(lane.windows.open_rows for lane in lanes))
         metrics.LATE_WINDOWS.set(sum(len(lane.windows.late) for lane in lanes))
+        self._show_auditor()
 
     async def lag(self) -> None:
         """Ask the broker where the topics end, and say how far behind this worker is."""
         lanes = [lane for lane in self._pipeline.lanes.values() if lane.ready]
-        if not lanes:
-            return
         try:
-            bounds = await lanes[0].consumer.bounds(*(lane.tp for lane in lanes))
-        except (KafkaError, TimeoutError) as error:
+            bounds = await lanes[0].consumer.bounds(*(lane.tp for lane in lanes)) if lanes else {}
+        except _NOT_NOW as error:
             _logger.warning("lag unknown", error=str(error) or repr(error))
             return
         shown = set()
@@ -59,9 +61,22 @@ class Reports:
             metrics.LAG_EVENTS.remove(*labels)
         self._lagging = shown
 
+    def _is_auditor(self) -> bool:
+        return any(lane.tp.partition == 0 for lane in self._pipeline.click_lanes())
+
+    def _show_auditor(self) -> None:
+        """Of all workers only the one that audits now says how it went; it begins with the time it took that over."""
+        auditor = self._is_auditor()
+        if auditor and not self._was_auditor:
+            metrics.AUDIT_TIME.labels(CLICKS).set(self._clock() / 1000)
+        if not auditor:
+            metrics.AUDIT_DIFFERENCE.clear()
+            metrics.AUDIT_TIME.clear()
+        self._was_auditor = auditor
+
     async def audit(self) -> None:
         """Recount the last hours and publish the difference."""
-        if not any(lane.tp.partition == 0 for lane in self._pipeline.click_lanes()):
+        if not self._is_auditor():
             return
         try:
             async with open_log(self._settings) as kafka:
@@ -73,10 +88,11 @@ class Reports:
                     raw_ttl_days=self._settings.clickhouse.raw_ttl_days,
                     topics=(CLICKS,),
                 )
-        except UnavailableError as error:
-            _logger.warning("no audit", error=str(error))
+        except _NOT_NOW as error:
+            _logger.warning("no audit", error=str(error) or repr(error))
             return
-        metrics.AUDIT_DIFFERENCE.set(report.difference)
-        metrics.AUDIT_TIME.set(self._clock() / 1000)
+        if self._is_auditor():  # still
+            metrics.AUDIT_DIFFERENCE.labels(CLICKS).set(report.difference)
+            metrics.AUDIT_TIME.labels(CLICKS).set(self._clock() / 1000)
         if report.difference:
             _logger.error("audit", difference=report.difference, report=report.lines())
