@@ -9,10 +9,12 @@ from time import perf_counter, process_time
 from typing import Any
 
 import faust
+import msgspec
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
+from schemas.click_record import ClickRecord
 from schemas.topics import CLICKS
 from stream.aggregate.partition import Partition, Recovered
 from stream.aggregate.tally import Tally
@@ -115,14 +117,20 @@ async def plain(settings: Settings, meter: Meter) -> None:
 
     @app.agent(topic)
     async def count(stream: Any) -> None:
+        try:
+            await count_all(stream)
+        except Exception as error:  # noqa: BLE001 - Faust would restart the agent and go on
+            _fail(error)
+
+    async def count_all(stream: Any) -> None:
         async for event in stream.events():
-            click = event.value
+            click = msgspec.convert(event.value, ClickRecord)
             found = enricher.enrich(click)
-            table[f"{click.get('guide')}|{click['link']}"] += 1
+            table[f"{click.guide}|{click.link}"] += 1
             block.clicks.append(click)
             block.offsets.append(event.message.offset)
-            block.append_times.append(click["ts"])
-            block.times.append(click["ts"])
+            block.append_times.append(click.ts)
+            block.times.append(click.ts)
             block.enrichments.append(found)
             block.retransmitted.append(False)
             if len(block.clicks) >= BLOCK:
