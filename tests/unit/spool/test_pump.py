@@ -34,8 +34,14 @@ class Kafka:
 class Life:
     """A pump and all that belongs to it."""
 
-    def __init__(self, directory: Path, *, send_seconds: float = 30) -> None:
-        self.spool = Spool(directory, segment_bytes=4096, max_bytes=1 << 20, fsync_ms=1000, topic="pump")
+    def __init__(self, directory: Path, *, send_seconds: float = 30, segment_bytes: int = 4096) -> None:
+        self.spool = Spool(
+            directory,
+            segment_bytes=segment_bytes,
+            max_bytes=max(1 << 20, 4 * segment_bytes),
+            fsync_ms=1000,
+            topic="pump",
+        )
         self.kafka = Kafka()
         self.file = CursorFile(directory)
         self.pump = Pump(directory, self.file, self.kafka, send_seconds=send_seconds)
@@ -137,6 +143,38 @@ async def test_a_pump_at_rest_is_woken_by_an_append(tmp_path: Path, monkeypatch:
             await asyncio.sleep(0)
     life.pump.drain()
     await running
+    await life.end()
+
+
+async def test_in_a_flow_that_does_not_stop_events_gather_between_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = Life(tmp_path, segment_bytes=1 << 20)
+
+    async def meanwhile(_: float) -> None:
+        if len(life.kafka.sent) == 3:
+            life.pump.drain()
+        for _ in range(100):
+            life.spool.append(b"k", b"v")
+
+    monkeypatch.setattr("stream.spool.pump.asyncio.sleep", meanwhile)
+    life.spool.append(b"k", b"v")
+    await life.pump.run()
+    monkeypatch.undo()
+    assert [len(records) for records, _, _ in life.kafka.sent][:3] == [1, 100, 100]
+    await life.end()
+
+
+async def test_a_backlog_is_shipped_without_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(tmp_path, segment_bytes=2 << 20)
+    monkeypatch.setattr("stream.spool.pump._GATHER_SECONDS", 3600)
+    for _ in range(20):
+        life.spool.append(b"k", b"v" * 100_000)
+    running = asyncio.create_task(life.pump.run())
+    while len(life.kafka.sent) < 2:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
     await life.end()
 
 
