@@ -37,6 +37,16 @@ async def reach(clickhouse: ClickHouse, table: RawTable, partition: int) -> Reac
     return Reach(int(rows[0][0]), int(rows[0][1])) if rows else Reach(-1, 0)
 
 
+async def append_time(clickhouse: ClickHouse, table: RawTable, partition: int, offset: int) -> int | None:
+    """When the broker appended the event of a raw row, milliseconds since 1970 UTC; None without such a row."""
+    rows = await clickhouse.query(
+        f"SELECT toUnixTimestamp64Milli(append_time) FROM {table} "
+        "WHERE kafka_partition = {partition:UInt16} AND kafka_offset = {offset:UInt64} LIMIT 1",
+        {"partition": partition, "offset": offset},
+    )
+    return int(rows[0][0]) if rows else None
+
+
 async def touched(clickhouse: ClickHouse, partition: int, first: int, last: int) -> list[int]:
     """Starts, in milliseconds, of the windows that hold clicks with offsets from `first` to `last`."""
     rows = await clickhouse.query(

@@ -37,11 +37,9 @@ async def find_position(table: recount.RawTable, tp: TP, sink: Sink, consumer: C
     reach = await sink.ask("reach", lambda clickhouse: recount.reach(clickhouse, table, tp.partition))
     (earliest, end) = (await consumer.bounds(tp))[tp]
     if reach.offset >= end:
-        raise InvariantError(
-            f"{tp.topic}/{tp.partition} ends at offset {end}, but its raw rows reach offset {reach.offset}: the topic "
-            "was made anew. Use another GUIDESTREAM_CLICKHOUSE_DATABASE or GUIDESTREAM_KAFKA_TOPIC_PREFIX, "
-            "or restore the topic"
-        )
+        raise _made_anew(tp, f"ends at offset {end}, but its raw rows reach offset {reach.offset}")
+    if reach.offset >= earliest:
+        await _check_same_topic(table, tp, reach.offset, sink, consumer)
     committed = await consumer.committed(tp)
     if committed is None:
         committed = min(earliest, reach.offset + 1)
@@ -55,6 +53,28 @@ async def find_position(table: recount.RawTable, tp: TP, sink: Sink, consumer: C
         )
         start = earliest
     return Position(reach, committed, start)
+
+
+async def _check_same_topic(table: recount.RawTable, tp: TP, offset: int, sink: Sink, consumer: Consumer) -> None:
+    """A topic that was made anew grows beyond the old one's end some day: then only the broker's clock tells them apart.
+
+    Where retention has dropped the record already nothing can be compared, and nothing of it is left to be read.
+    """
+    row_ms = await sink.ask("append_time", lambda ch: recount.append_time(ch, table, tp.partition, offset))
+    record_ms = await consumer.append_time(tp, offset)
+    if row_ms is not None and record_ms is not None and row_ms != record_ms:
+        raise _made_anew(
+            tp,
+            f"has a record at offset {offset} that was appended at {record_ms}, but the raw row of that offset was "
+            f"appended at {row_ms} (milliseconds since 1970)",
+        )
+
+
+def _made_anew(tp: TP, what: str) -> InvariantError:
+    return InvariantError(
+        f"{tp.topic}/{tp.partition} {what}: the topic was made anew. Use another GUIDESTREAM_CLICKHOUSE_DATABASE or "
+        "GUIDESTREAM_KAFKA_TOPIC_PREFIX, or restore the topic"
+    )
 
 
 async def recover_windows(tp: TP, position: Position, grace_ms: int, oldest_ms: int, sink: Sink) -> Partition:

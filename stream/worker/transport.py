@@ -21,6 +21,7 @@ from faust.types import TP
 
 from stream.base import kafka_records
 from stream.base.errors import InvariantError
+from stream.worker.append_time import append_time
 
 kafka_records.install()
 
@@ -120,6 +121,12 @@ class Consumer(driver.Consumer):
         client = self._thread._ensure_consumer()  # noqa: SLF001
         offset: int | None = await self._thread.call_thread(client.committed, aiokafka.TopicPartition(*tp))
         return offset
+
+    async def append_time(self, tp: TP, offset: int) -> int | None:
+        """When the broker appended a record; None when it has none there."""
+        client = self._thread._ensure_consumer()._client  # noqa: SLF001
+        found: int | None = await self._thread.call_thread(append_time, client, tp, offset)
+        return found
 
     async def bounds(self, *tps: TP) -> Mapping[TP, tuple[int, int]]:
         """(earliest offset, offset behind the last record) of each, as the broker has them now."""

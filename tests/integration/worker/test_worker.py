@@ -175,8 +175,13 @@ async def test_dead_letters_are_a_topic_too(
         )
 
 
+@pytest.mark.parametrize(
+    ("clicks", "what"),
+    [(0, "its raw rows reach offset"), (2_000, "was appended at")],
+    ids=["empty", "longer than the old one"],
+)
 async def test_a_topic_made_anew_under_old_rows_is_refused(
-    environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path
+    environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path, clicks: int, what: str
 ) -> None:
     async with Sender(ready) as sender, running(environ, ready, tmp_path, "one") as (worker,), asyncio.timeout(60):
         await sender.send(500)
@@ -185,9 +190,12 @@ async def test_a_topic_made_anew_under_old_rows_is_refused(
     await delete_topics(ready)
     await asyncio.sleep(1)  # the broker deletes in the background
     await ensure_topics(ready)
+    async with Sender(ready) as sender:
+        await sender.send(clicks)
     async with running(environ, ready, tmp_path, "one") as (worker,), asyncio.timeout(60):
         assert await worker.ended() == 1
         assert "was made anew" in worker.log()
+        assert what in worker.log()
 
 
 async def test_a_database_without_tables_is_said_to_want_a_migration(
