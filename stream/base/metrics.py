@@ -74,6 +74,7 @@ FRESHNESS_SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
 LAG_EVENTS = Gauge("guidestream_lag_events", "Events in Kafka that were not consumed yet.", ["topic", "partition"])
+EXPIRED = Counter("guidestream_expired_unread", "Events that Kafka dropped before a worker had read them.", ["topic"])
 OPEN_WINDOWS = Gauge("guidestream_open_windows", "Window rows held in memory.")
 LATE_WINDOWS = Gauge("guidestream_late_windows", "Windows marked to be recounted from raw rows.")
 SINK_ERRORS = Counter("guidestream_sink_errors", "Failed requests to ClickHouse, each tried again.", ["statement"])

@@ -9,7 +9,7 @@ from faust.types import TP
 
 from stream.aggregate.partition import NEVER, Partition, Recovered
 from stream.aggregate.rows import OpenRow
-from stream.base import log
+from stream.base import log, metrics
 from stream.base.errors import InvariantError
 from stream.sink import recount, visitors
 from stream.worker.sink import Sink
@@ -45,6 +45,7 @@ async def find_position(table: recount.RawTable, tp: TP, sink: Sink, consumer: C
         committed = min(earliest, reach.offset + 1)
     start = max(committed, reach.offset + 1)
     if start < earliest:
+        metrics.EXPIRED.labels(table).inc(earliest - start)
         _logger.error(
             "events were dropped by the broker before they were read; raise kafka.retention_hours",
             topic=tp.topic,
@@ -56,7 +57,7 @@ async def find_position(table: recount.RawTable, tp: TP, sink: Sink, consumer: C
 
 
 async def _check_same_topic(table: recount.RawTable, tp: TP, offset: int, sink: Sink, consumer: Consumer) -> None:
-    """A topic that was made anew grows beyond the old one's end some day: then only the broker's clock tells them apart.
+    """A topic made anew grows beyond the old one's end some day: then only the broker's clock tells them apart.
 
     Where retention has dropped the record already nothing can be compared, and nothing of it is left to be read.
     """

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from schemas.token import Signer
 from schemas.topics import CLICKS, RETRANSMITTED
@@ -174,6 +175,8 @@ async def committed(settings: Settings) -> dict[int, int]:
     await admin.start()
     try:
         found = await admin.list_consumer_group_offsets(settings.worker.group)
+    except GroupCoordinatorNotAvailableError:
+        return {}  # no group was ever there: the broker only now makes a place for their offsets
     finally:
         await admin.close()
     return {tp.partition: one.offset for tp, one in found.items() if tp.topic == settings.topic(CLICKS)}

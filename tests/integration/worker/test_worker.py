@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.registry import Guide, Record, Removed, Store, encode_record
@@ -21,7 +22,7 @@ from stream.base.topics import delete_topics, ensure_topics
 from stream.sink.clickhouse import ClickHouse
 from stream.worker.gauges import day_start
 from tests.support.events import conversion, encode
-from tests.support.ledger import Sender, all_committed, differences
+from tests.support.ledger import Sender, all_committed, differences, ends
 from tests.support.raw_records import send_batch
 from tests.support.warehouse import Warehouse
 from tests.support.workers import WorkerProcess, running
@@ -196,6 +197,38 @@ async def test_a_topic_made_anew_under_old_rows_is_refused(
         assert await worker.ended() == 1
         assert "was made anew" in worker.log()
         assert what in worker.log()
+
+
+async def test_events_that_kafka_dropped_before_they_were_read_are_counted(
+    environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path
+) -> None:
+    async with Sender(ready) as sender, running(environ, ready, tmp_path, "one") as (worker,), asyncio.timeout(60):
+        await sender.send(200)
+        await all_committed(ready)
+        assert worker.stop() == 0
+        read = await ends(ready)
+        await sender.send(200)
+        # The last row's own record goes as well: it cannot be compared any more, and need not be.
+        kept = await ends(ready)
+        await delete_records(ready, kept)
+        worker.start()
+        lost = {frozenset({("topic", CLICKS)}): sum(kept.values()) - sum(read.values())}
+        found = await asyncio.to_thread(samples, await worker.ready())
+        assert found["guidestream_expired_unread_total"] == lost
+        await sender.send(100)
+        await all_committed(ready)
+        assert await migrated.query("SELECT count() FROM clicks") == [(300,)]
+
+
+async def delete_records(settings: Settings, before: dict[int, int]) -> None:
+    """As retention does: drop all records of `clicks` before these offsets."""
+    admin = AIOKafkaAdminClient(**client_options(settings.kafka))
+    await admin.start()
+    topic = settings.topic(CLICKS)
+    await admin.delete_records(
+        {TopicPartition(topic, partition): RecordsToDelete(offset) for partition, offset in before.items()}
+    )
+    await admin.close()
 
 
 async def test_a_database_without_tables_is_said_to_want_a_migration(
