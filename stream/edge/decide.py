@@ -59,10 +59,12 @@ def decide(facts: Facts, plan: Plan, now_ms: int, token: str) -> Decision:
 def _by_rules(facts: Facts, plan: Plan, now_ms: int, token: str) -> Decision:
     link = plan.link
     platform = platform_of(facts.user_agent)
-    extra = passed(facts.query, plan.pass_names, _LOOKED_AT) if plan.pass_names and facts.query else {}
-    extra = {name: text for name, value in extra.items() if (text := clean(value, len(value)))}
+    extra: dict[str, str] = {}
+    if plan.pass_names and facts.query:
+        given = passed(facts.query, plan.pass_names, _LOOKED_AT)
+        extra = {name: text for name, value in given.items() if (text := clean(value, len(value)))}
     outcome: Outcome = rules.refusal(link, platform, now_ms, plan.zone) or "redirected"
-    more: dict[str, Any] = {name: extra[name][:MAX_UTM] for name in UTM_FIELDS if name in extra}
+    more: dict[str, Any] = {name: extra[name][:MAX_UTM] for name in UTM_FIELDS if name in extra} if extra else {}
     leads_to: Target | None = None
     if outcome == "redirected":
         url, variant = rules.destination(link, platform, country_of(facts.prefix), facts.visitor)

@@ -12,6 +12,7 @@ one, else the page for the outcome.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -36,10 +37,16 @@ def refusal(link: Link, platform: str, now_ms: int, zone: ZoneInfo) -> Outcome |
 
 def within_hours(hours: tuple[int, int], now_ms: int, zone: ZoneInfo) -> bool:
     """Whether the wall clock of `zone` shows a minute of the day in [from, until); over midnight if from > until."""
-    local = datetime.fromtimestamp(now_ms // 1000, zone)
-    minute = local.hour * 60 + local.minute
+    minute = _minute_of_day(now_ms // 60_000, zone)
     start, end = hours
     return start <= minute < end if start <= end else minute >= start or minute < end
+
+
+@lru_cache(maxsize=64)  # clicks come in the order of time: one minute at a time, in one zone
+def _minute_of_day(minutes: int, zone: ZoneInfo) -> int:
+    """Of a moment, in minutes since 1970 UTC."""
+    local = datetime.fromtimestamp(minutes * 60, zone)
+    return local.hour * 60 + local.minute
 
 
 def destination(link: Link, platform: str, country: str, visitor: str) -> tuple[str, str]:
