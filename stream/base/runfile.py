@@ -30,6 +30,15 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
     admin_port: int = 0
 
 
+ONLY_WORKER = "worker"
+"""The instance of a worker that is the only one of its machine: a static member, and known as plain `worker`."""
+
+
+def worker_name(instance: str) -> str:
+    """What a worker is called; several of one machine are told apart by their instances."""
+    return "worker" if instance in ("", ONLY_WORKER) else f"worker-{instance}"
+
+
 def path(settings: Settings, process: str) -> Path:
     """The run file of a process, whether it is there or not."""
     return settings.data.dir / "run" / f"{process}.json"

@@ -34,14 +34,14 @@ def processes(settings: Settings, *, prometheus_program: Path | None = None) -> 
         clickhouse = ("warehouse",)
     # As edge and worker name their run files, of which a machine may have several.
     edge = f"edge-{settings.edge.number}" if settings.edge.number else "edge"
-    worker = f"worker-{settings.worker.instance}" if settings.worker.instance else "worker"
+    worker = runfile.worker_name(settings.worker.instance)
     found += [
         guidestream(settings, "topics", "--apply", after=kafka, once=True),
         guidestream(settings, "migrate", after=clickhouse, once=True),
         guidestream(settings, "edge", name=edge, after=("topics",), stop_s=settings.edge.drain_ms / 1000 + _SLACK_S),
         guidestream(settings, "api", after=("topics", "migrate")),
         guidestream(
-            settings,
+            _as_only_worker(settings),
             "worker",
             name=worker,
             after=("topics", "migrate"),
@@ -78,6 +78,16 @@ def guidestream(
         ready=published,
         stop_s=stop_s,
     )
+
+
+def _as_only_worker(settings: Settings) -> Settings:
+    """With a member name that lives on: a killed worker is back at once, and need not wait for its own session to end.
+
+    Not with a Kafka of several machines, where two of the same name would shut each other out.
+    """
+    if settings.worker.instance or not uses_broker(settings):
+        return settings
+    return settings.model_copy(update={"worker": settings.worker.model_copy(update={"instance": runfile.ONLY_WORKER})})
 
 
 def _prometheus(settings: Settings, program: Path, *, after: tuple[str, ...]) -> Process:

@@ -59,7 +59,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._name = f"worker-{settings.worker.instance}" if settings.worker.instance else "worker"
+        self._name = runfile.worker_name(settings.worker.instance)
         self._wrong = "starting"
         self._stopping = asyncio.Event()
         self._lease = Lease(settings.worker.session_ms / 1000)

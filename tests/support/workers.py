@@ -18,7 +18,7 @@ class WorkerProcess:
         self.settings = settings
         self.log_file = log_file
         self._environ = environ | {"GUIDESTREAM_WORKER_INSTANCE": instance}
-        self._name = f"worker-{instance}" if instance else "worker"
+        self._name = runfile.worker_name(instance)
         self.process = start("worker", self._environ, self.log_file)
 
     def start(self) -> None:

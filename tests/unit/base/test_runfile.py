@@ -20,6 +20,10 @@ def test_a_published_process_can_be_read_back_until_it_is_removed(settings: Sett
     runfile.remove(settings, "edge")  # a second time does no harm
 
 
+def test_workers_of_one_machine_are_told_apart_by_their_instances() -> None:
+    assert [runfile.worker_name(name) for name in ("", "worker", "b")] == ["worker", "worker", "worker-b"]
+
+
 def test_only_fields_that_apply_are_written(settings: Settings) -> None:
     found = msgspec.json.decode(runfile.publish(settings, "worker", admin_port=9109).read_bytes())
     assert set(found) == {"process", "pid", "started", "ready_ms", "admin_port"}

@@ -122,6 +122,16 @@ def test_an_edge_with_a_number_and_a_worker_with_an_instance_are_known_by_them()
     assert {"edge-3", "worker-b"} < {process.name for process in found}
 
 
+def test_the_only_worker_of_an_embedded_broker_keeps_its_place_in_the_group() -> None:
+    def instance(**environ: str) -> str | None:
+        (worker,) = (process for process in processes(load(environ)) if process.name.startswith("worker"))
+        return worker.environ.get("GUIDESTREAM_WORKER_INSTANCE")
+
+    assert instance() == "worker"
+    assert instance(GUIDESTREAM_WORKER_INSTANCE="b") == "b"
+    assert instance(GUIDESTREAM_KAFKA_BOOTSTRAP="kafka-1:9092") is None  # other machines have workers, too
+
+
 def test_prometheus_is_wanted_only_where_it_is_found(tmp_path: Path) -> None:
     assert program(load({"GUIDESTREAM_PROMETHEUS_PROGRAM": ""})) is None
     assert program(load({"GUIDESTREAM_PROMETHEUS_PROGRAM": "no-such-program"})) is None
