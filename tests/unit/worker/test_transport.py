@@ -4,8 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import CorruptRecordException
 from faust.types import TP
 
+from stream.base.errors import InvariantError
 from stream.worker.transport import Batch, Consumer
 
 ONE, TWO = TP("clicks", 1), TP("clicks", 2)
@@ -97,6 +99,17 @@ async def test_a_fetch_across_a_rebalance_is_thrown_away_and_the_position_set_ba
     consumer._thread.during = rebalance
     assert await consumer._getmany({ONE}, 1.0) == {}
     assert consumer._thread.seeks == [{ONE: 7}, {ONE: 4}, {ONE: 4}]
+
+
+async def test_a_damaged_batch_ends_the_process_with_what_is_known_of_it(consumer: Any) -> None:
+    await consumer.open(ONE, 7, 0)
+
+    async def damaged() -> None:
+        raise CorruptRecordException("clicks/1: the batch at offset 7 cannot be read")
+
+    consumer._thread.during = damaged
+    with pytest.raises(InvariantError, match="clicks/1: the batch at offset 7"):
+        await consumer._getmany({ONE}, 1.0)
 
 
 async def test_opening_in_an_epoch_that_is_over_does_nothing(consumer: Any) -> None:
