@@ -1,5 +1,6 @@
-"""How to reach the broker: the options every Kafka client of this project starts from."""
+"""How to reach the broker, and how to leave it: what every Kafka client of this project starts and ends with."""
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -45,3 +46,19 @@ def answers(host: str, port: int, *, timeout_s: float = 1.0) -> bool:
     except OSError:
         return False
     return len(head) == 8 and struct.unpack(">ii", head)[1] == _CORRELATION
+
+
+async def stop_consumer(consumer: Any) -> None:
+    """Stop an aiokafka consumer in whatever state its requests are.
+
+    Its fetcher cancels each request under way and waits for it: one that was about to try again, as while a broker is
+    frozen, then raises CancelledError out of `stop` as if the caller had been cancelled, and connections stay open.
+    Seen with aiokafka 0.14 (2026-11); it ended followers and commands without a word.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        await consumer._client.close()  # noqa: SLF001 - what `stop` would have done next
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise

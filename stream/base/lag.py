@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, stop_consumer
 from stream.base.settings import Settings
 
 _ONE_RECORD_S: Final = 1.0
@@ -53,7 +53,7 @@ async def consumer_lag(settings: Settings, names: Sequence[str], *, timeout_s: f
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await consumer.stop()
+                await stop_consumer(consumer)
                 await admin.close()
 
 

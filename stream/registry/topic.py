@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from schemas.topics import REGISTRY
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, stop_consumer
 from stream.base.settings import Settings
 from stream.registry.snapshot import Mark
 
@@ -123,7 +123,7 @@ async def open_topic(settings: Settings) -> AsyncIterator[TopicReader]:
         await reader.rewind()
         yield reader
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, stop_consumer
 from stream.base.settings import Settings
 
 _REQUEST_MS: Final = 10_000
@@ -107,7 +107,7 @@ async def open_log(settings: Settings) -> AsyncIterator[KafkaLog]:
         yield KafkaLog(settings, consumer, admin)
     finally:
         await admin.close()
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """How to reach the broker."""
 
+import asyncio
 import socket
 import threading
 
-from stream.base.kafka import answers, client_options
+import pytest
+
+from stream.base.kafka import answers, client_options, stop_consumer
 from stream.base.settings import load
 
 
@@ -46,3 +49,36 @@ def test_something_that_is_no_kafka_does_not_count_as_an_answer() -> None:
 def test_a_silent_peer_is_given_up_after_the_time_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert not answers("127.0.0.1", server.getsockname()[1], timeout_s=0.05)
+
+
+class Fetching:
+    """A consumer whose fetcher has a request that waits for its next try, as aiokafka's `stop` treats it."""
+
+    def __init__(self) -> None:
+        self._client = self
+        self.closed = False
+
+    async def stop(self) -> None:
+        request = asyncio.create_task(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        request.cancel()
+        await request
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_request_that_a_stopping_consumer_cancels_does_not_cancel_its_caller() -> None:
+    consumer = Fetching()
+    await stop_consumer(consumer)
+    assert consumer.closed
+
+
+async def test_a_caller_that_is_cancelled_while_its_consumer_stops_stays_cancelled() -> None:
+    consumer = Fetching()
+    stopping = asyncio.create_task(stop_consumer(consumer))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert consumer.closed
