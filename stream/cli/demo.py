@@ -67,4 +67,5 @@ def run(
         "nothing lost, nothing doubled. 一次不多，一次不少。",
         style="green",
         highlight=False,
+        soft_wrap=True,
     )

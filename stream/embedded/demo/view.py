@@ -68,6 +68,7 @@ class View:
                 f"{now - self._started:5.0f} s  {rate:6.0f} taps/s  answered {ledger.answered}  rows {shown.rows}  "
                 f"in windows {shown.window_clicks}  tap to row p50 {_ms(probe.quantile_ms(0.5))}",
                 highlight=False,
+                soft_wrap=True,
             )
 
     def _table(self, ledger: Ledger, probe: FreshnessProbe, shown: Shown, rate: float) -> Group:
