@@ -7,7 +7,7 @@ from typing import Any, Final
 from stream.base import runfile
 from stream.base.settings import Settings
 
-_PORTS: Final = (
+PORTS: Final = (
     ("broker", "port"),
     ("warehouse", "port"),
     ("edge", "port"),
@@ -17,6 +17,7 @@ _PORTS: Final = (
     ("worker", "metrics_port"),
     ("prometheus", "port"),
 )
+"""Every setting that is a port of a process of this machine: (section, field)."""
 
 
 def with_free_ports(settings: Settings) -> Settings:
@@ -27,7 +28,7 @@ def with_free_ports(settings: Settings) -> Settings:
     """
     update: dict[str, dict[str, Any]] = {}
     with ExitStack() as held:  # all at once, or two of them might get the same
-        for section, field in _PORTS:
+        for section, field in PORTS:
             if getattr(getattr(settings, section), field) == 0:
                 probe = held.enter_context(socket.create_server(("127.0.0.1", 0)))
                 update.setdefault(section, {})[field] = probe.getsockname()[1]

@@ -20,6 +20,7 @@ from stream.embedded.demo.brand import demo_brand
 from stream.embedded.demo.load import load_brand
 from stream.embedded.demo.people import Crowd
 from stream.embedded.demo.probe import FreshnessProbe
+from stream.embedded.demo.quantiles import quantile
 from stream.embedded.demo.run import demo_settings, edge_knows, everything
 from stream.embedded.demo.taps import Ledger, Sender
 from stream.embedded.demo.totals import totals
@@ -147,11 +148,7 @@ async def _kill(running: Running) -> None:
 
 
 def _quantiles(times: list[float]) -> str:
-    ordered = sorted(times)
-    if not ordered:
-        return "none seen"
-    middle, late = ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
-    return f"p50 {middle:.0f} ms, p99 {late:.0f} ms of {len(ordered)} looks"
+    return f"p50 {quantile(times, 0.5)} ms, p99 {quantile(times, 0.99)} ms of {len(times)} looks"
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from schemas.registry import TOKEN_PARAMETERS
 from schemas.token import TEXT_LENGTH
 from stream.base.errors import GuidestreamError
 from stream.embedded.demo.people import Tap
+from stream.embedded.demo.quantiles import quantile
 from stream.embedded.demo.taps import header
 from stream.sink.clickhouse import ClickHouse
 
@@ -65,8 +66,7 @@ class FreshnessProbe:
 
     def quantile_ms(self, q: float) -> float | None:
         """Time from the answer to the row; None before the first row."""
-        times = sorted(self.seen_ms)
-        return round(times[min(len(times) - 1, int(q * len(times)))], 1) if times else None
+        return quantile(self.seen_ms, q)
 
 
 def token_of(location: str) -> str:

@@ -5,7 +5,6 @@ import datetime as dt
 import re
 import signal
 import time
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from stream.base.clock import wall_clock
 from stream.base.errors import GuidestreamError, UnavailableError
+from stream.base.http import get
 from stream.base.settings import PREFIX, Settings, environment, load
 from stream.embedded import machine, prometheus
 from stream.embedded.demo.brand import DemoBrand, demo_brand
@@ -27,7 +27,7 @@ from stream.embedded.demo.taps import Sender
 from stream.embedded.demo.totals import Totals, differences, report_of, totals
 from stream.embedded.demo.view import View, look
 from stream.embedded.output import Output
-from stream.embedded.ports import with_free_ports
+from stream.embedded.ports import PORTS, with_free_ports
 from stream.embedded.supervisor import Supervisor
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.kafka_log import KafkaLog, open_log
@@ -36,15 +36,6 @@ _DRAIN_S: Final = 60.0
 _LOOK_EVERY_S: Final = 1.0
 _EDGE_KNOWS_S: Final = 30.0
 _OWN_PEERS: Final = ("KAFKA_BOOTSTRAP", "KAFKA_TOPIC_PREFIX", "CLICKHOUSE_URL", "EDGE_PUBLIC_URL", "EDGE_HOST")
-_PORTS: Final = (
-    "BROKER_PORT",
-    "WAREHOUSE_PORT",
-    "EDGE_PORT",
-    "EDGE_ADMIN_PORT",
-    "API_PORT",
-    "API_ADMIN_PORT",
-    "WORKER_METRICS_PORT",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,7 @@ def demo_settings(settings: Settings, data_dir: Path) -> Settings:
     variables = environment(settings)
     for name in _OWN_PEERS:
         variables.pop(PREFIX + name, None)
-    variables |= dict.fromkeys((PREFIX + name for name in (*_PORTS, "PROMETHEUS_PORT")), "0")
+    variables |= {f"{PREFIX}{section}_{field}".upper(): "0" for section, field in PORTS}
     variables[f"{PREFIX}DATA_DIR"] = str(data_dir)
     return with_free_ports(load(variables))
 
@@ -170,21 +161,14 @@ async def everything(settings: Settings, logs: TextIO, stopped: asyncio.Event) -
 
 async def edge_knows(settings: Settings, links: int) -> None:
     """Wait until the edge's snapshot holds the brand's links."""
-    url = f"http://{settings.edge.admin_host}:{settings.edge.admin_port}/metrics"
     deadline = time.monotonic() + _EDGE_KNOWS_S
     while time.monotonic() < deadline:
-        with suppress(OSError):
-            text = await asyncio.to_thread(_fetched, url)
-            found = re.search(r"^guidestream_registry_links (\S+)$", text, re.MULTILINE)
-            if found and float(found[1]) >= links:
-                return
+        answer = await get(settings.edge.admin_host, settings.edge.admin_port, "/metrics")
+        found = re.search(rb"^guidestream_registry_links (\S+)$", answer.body, re.MULTILINE)
+        if found and float(found[1]) >= links:
+            return
         await asyncio.sleep(0.1)
     raise UnavailableError(f"the edge did not get the {links} links within {_EDGE_KNOWS_S:.0f} s; see demo.log")
-
-
-def _fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own loopback address
-        return str(answer.read().decode())
 
 
 def _say_where_to_look(console: Console, settings: Settings, brand: DemoBrand) -> None:

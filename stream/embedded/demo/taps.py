@@ -7,13 +7,13 @@ beside the system that is measured, for which a general client leaves no room.
 import asyncio
 import contextlib
 import time
-from array import array
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from stream.embedded.demo.people import Tap
+from stream.embedded.demo.quantiles import quantile
 
 _TICK_S: Final = 0.005
 _MOST_WAITING: Final = 20_000  # taps that found no free connection; beyond it they are given up, and counted
@@ -40,8 +40,7 @@ class Ledger:
 
     def quantile_ms(self, q: float) -> float | None:
         """Time from sending to the answer; None before the first answer."""
-        times = array("d", sorted(self.answer_ms))
-        return round(times[min(len(times) - 1, int(q * len(times)))], 3) if times else None
+        return quantile(self.answer_ms, q, digits=3)
 
 
 class _Connection(asyncio.Protocol):
