@@ -48,6 +48,8 @@ ConversionType = Literal[
     "task_assigned",
     "task_done",
     "cost",
+    "transferred",  # 客户转移: the customer was handed to `guide_id` by `from_guide`
+    "alias",  # 客户合并: `alias` is another id of `customer_id`
 ]
 CONVERSION_TYPES: Final[frozenset[str]] = frozenset(ConversionType.__args__)  # type: ignore[attr-defined]
 
@@ -75,7 +77,7 @@ class Conversion(TypedDict):
     currency: NotRequired[str]
     """ISO 4217."""
     properties: NotRequired[dict[str, str | float | bool | None]]
-    """What only some types have: `dwell_ms`, `score`, `tag`, `referred_by`, ..."""
+    """What only some types have: `dwell_ms`, `score`, `tag`, `referred_by`, ...; see `REQUIRED_PROPERTIES`."""
 
 
 _ID = Text(MAX_ID)

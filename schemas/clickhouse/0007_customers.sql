@@ -1,0 +1,83 @@
+-- Credit beside the raw conversion: decided once, when the event is taken in, by what is known by then, and never again.
+ALTER TABLE {database}.conversions {on_cluster}
+    ADD COLUMN IF NOT EXISTS token          String                 COMMENT '点击凭证（原文） / click token as it came' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS token_error    LowCardinality(String) COMMENT '凭证无效的原因 / why the token gives no credit; empty when it does or when there is none',
+    ADD COLUMN IF NOT EXISTS link           String                 COMMENT '事件自带的短链 / link that the event names' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS click_time     Nullable(DateTime64(3, 'UTC')) COMMENT '归因点击的时间 / when the credited click happened',
+    ADD COLUMN IF NOT EXISTS first_guide_id LowCardinality(String) COMMENT '首次触达导购 / guide of the first touch',
+    ADD COLUMN IF NOT EXISTS first_link     String                 COMMENT '首次触达短链 / link of the first touch' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS first_variant  LowCardinality(String) COMMENT '首次触达测试版本 / arm of the first touch',
+    ADD COLUMN IF NOT EXISTS store_id       LowCardinality(String) COMMENT '门店编号（归因导购所属） / store of the credited guide when the event was taken in',
+    ADD COLUMN IF NOT EXISTS region_id      LowCardinality(String) COMMENT '区域编号（归因导购所属） / region of that store',
+    ADD COLUMN IF NOT EXISTS campaign_id    LowCardinality(String) COMMENT '活动编号（归因短链所属） / campaign of the credited link, or that the event names',
+    ADD COLUMN IF NOT EXISTS touchpoint     LowCardinality(String) COMMENT '触点（归因短链所属） / touchpoint of the credited link, or that the event names',
+    ADD COLUMN IF NOT EXISTS is_late        Bool                   COMMENT '是否迟到 / its window had closed when it came',
+    ADD COLUMN IF NOT EXISTS retransmitted  Bool                   COMMENT '是否重传 / sent again after an unknown outcome',
+    ADD COLUMN IF NOT EXISTS clamped        Bool                   COMMENT '时间是否修正 / its time was ahead of the broker''s clock and was set back';
+
+ALTER TABLE {database}.conversion_windows {on_cluster}
+    ADD COLUMN IF NOT EXISTS transferred UInt64                 COMMENT '客户转移数 / customers handed to another guide' AFTER cost,
+    ADD COLUMN IF NOT EXISTS alias       UInt64                 COMMENT '客户合并数 / customers found to be one' AFTER transferred,
+    ADD COLUMN IF NOT EXISTS customers   UInt64                 COMMENT '客户数（本行去重） / distinct customers of this row; not additive' AFTER alias,
+    ADD COLUMN IF NOT EXISTS store_id    LowCardinality(String) COMMENT '门店编号 / store, as stamped on the first event of the row',
+    ADD COLUMN IF NOT EXISTS region_id   LowCardinality(String) COMMENT '区域编号 / region, as stamped on the first event of the row',
+    ADD COLUMN IF NOT EXISTS campaign_id LowCardinality(String) COMMENT '活动编号 / campaign, as stamped on the first event of the row',
+    ADD COLUMN IF NOT EXISTS touchpoint  LowCardinality(String) COMMENT '触点 / touchpoint, as stamped on the first event of the row';
+
+-- What is known of a customer, one row per Kafka partition that had events of theirs (one, unless the number of
+-- partitions was raised). Rows are absolute: "all events of this customer in this partition up to offset `version`";
+-- the highest version wins. Every column but `state` is what `state` says, for SQL; the view `customers` merges.
+--
+-- A worker looks up some hundred customers a batch: small granules in small blocks, so that each look-up reads little.
+CREATE TABLE IF NOT EXISTS {database}.customer_states {on_cluster}
+(
+    customer_id      String                          COMMENT '客户编号 / customer',
+    kafka_partition  UInt16                          COMMENT '消息分区 / Kafka partition',
+    version          UInt64                          COMMENT '版本（已计入的最大位点） / highest offset applied; the highest version wins',
+    state            String                          COMMENT '状态（JSON） / the state that the next event is applied to',
+    relations        Array(Tuple(guide_id String, added_at Nullable(DateTime64(3, 'UTC')), ended_at Nullable(DateTime64(3, 'UTC')), ended_by LowCardinality(String)))
+                                                     COMMENT '与导购的好友关系 / per guide: last made, last ended, ended by customer, guide or transfer',
+    first_added_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首次加粉时间 / first friend relation with any guide',
+    first_touch_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首次触达时间 / click of the first touch',
+    first_click_id   String                          COMMENT '首次触达点击 / click of the first touch',
+    first_guide_id   String                          COMMENT '首次触达导购 / guide of the first touch',
+    first_link       String                          COMMENT '首次触达短链 / link of the first touch',
+    first_variant    String                          COMMENT '首次触达测试版本 / arm of the first touch',
+    last_touch_at    Nullable(DateTime64(3, 'UTC'))  COMMENT '最近触达时间 / click of the last touch',
+    last_click_id    String                          COMMENT '最近触达点击 / click of the last touch',
+    last_guide_id    String                          COMMENT '最近触达导购 / guide of the last touch',
+    last_link        String                          COMMENT '最近触达短链 / link of the last touch',
+    last_variant     String                          COMMENT '最近触达测试版本 / arm of the last touch',
+    messages_in      Array(DateTime64(3, 'UTC'))     COMMENT '客户消息时间（有效沟通所需） / messages by the customer, as far as a first effective contact may need them',
+    messages_out     Array(DateTime64(3, 'UTC'))     COMMENT '导购消息时间（有效沟通所需） / messages by guides, as far as a first effective contact may need them',
+    first_contact_at Nullable(DateTime64(3, 'UTC'))  COMMENT '首次有效沟通时间 / first effective contact',
+    first_order_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首单时间 / first order paid',
+    last_order_at    Nullable(DateTime64(3, 'UTC'))  COMMENT '末单时间 / last order paid',
+    orders           UInt64                          COMMENT '订单数 / orders paid',
+    revenue          Decimal(18, 4)                  COMMENT '支付金额 / amount of orders paid',
+    refunds          Decimal(18, 4)                  COMMENT '退款金额 / amount refunded',
+    margin           Decimal(18, 4)                  COMMENT '毛利（已扣退款） / gross margin net of refunds',
+    tags             Array(Tuple(tag String, at DateTime64(3, 'UTC'), is_set Bool)) COMMENT '标签 / tags, each with its last change',
+    consent          LowCardinality(String)          COMMENT '授权 / given, withdrawn, or empty when never said',
+    consent_at       Nullable(DateTime64(3, 'UTC'))  COMMENT '授权变更时间 / when that was said',
+    last_active_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '最近活跃时间 / last thing the customer did',
+    referred_by      String                          COMMENT '推荐人 / customer who brought this one',
+    updated_at       DateTime64(3, 'UTC')            COMMENT '写入时间 / when this row was written'
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+ORDER BY (customer_id, kafka_partition)
+SETTINGS {deduplication_window}, index_granularity = 128, min_compress_block_size = 16384, max_compress_block_size = 32768
+COMMENT '客户状态（每分区一行） / state of customers, a row per Kafka partition';
+
+-- Two ids of one person. The newest statement about an alias wins.
+CREATE TABLE IF NOT EXISTS {database}.customer_aliases {on_cluster}
+(
+    alias       String               COMMENT '别名编号 / the id that is given up',
+    customer_id String               COMMENT '客户编号 / the id that is kept',
+    occurred_at DateTime64(3, 'UTC') COMMENT '发生时间 / when it was said',
+    event_id    String               COMMENT '事件编号 / by which event'
+)
+ENGINE = {engine:ReplacingMergeTree(occurred_at)}
+ORDER BY alias
+SETTINGS {deduplication_window}, index_granularity = 128
+COMMENT '客户别名 / ids that are one person';

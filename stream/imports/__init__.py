@@ -1,0 +1,1 @@
+"""Files as conversions: CSV, XLSX, NDJSON."""

@@ -1,0 +1,1 @@
+"""Other systems' rows and payloads as conversions, by a declarative mapping."""

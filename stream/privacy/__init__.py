@@ -1,0 +1,1 @@
+"""Erasing a person, and what is left as a certificate."""

@@ -1,0 +1,1 @@
+"""WeCom callbacks as conversions: signature, decryption, XML, events."""
