@@ -38,4 +38,4 @@ class Credit(NamedTuple):
     first: Touch | None = None
     """The first touch within the look-back, for reports that ask for it."""
     facts: Facts = Facts()
-    """Store and region of the credited guide, campaign and touchpoint of the credited link, as the registry has them."""
+    """Store and region of the credited guide, campaign and touchpoint of the credited link: the registry's."""
