@@ -37,6 +37,11 @@ SPOOL_AGE_SECONDS = Gauge(
     "guidestream_spool_oldest_seconds", "Age of the oldest event that waits in the spool.", ["topic"]
 )
 
+# -- intake (api and import) -------------------------------------------------------------------------------------------
+INTAKE_EVENTS = Counter(
+    "guidestream_intake_events", "Conversions that were handed in, by source and fate.", ["source", "fate"]
+)
+
 # -- registry follower -------------------------------------------------------------------------------------------------
 REGISTRY_LINKS = Gauge("guidestream_registry_links", "Links in the snapshot in force.")
 REGISTRY_OFFSET = Gauge("guidestream_registry_offset", "Offset of the registry topic up to which the snapshot reaches.")

@@ -50,6 +50,9 @@ class Brand(Section):
     timezone: str = Field(
         "Asia/Shanghai", description="business hours, days and weeks are in this zone; storage is UTC"
     )
+    currency: str = Field(
+        "CNY", pattern=r"^[A-Z]{3}$", description="of every amount, ISO 4217; events in another are rejected"
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -154,6 +157,23 @@ class Token(Section):
         return value
 
 
+class Privacy(Section):
+    """What names a person."""
+
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="like token.keys: phone numbers and names are stored as hashes under the first, all are looked up; "
+        "keep one as long as rows it wrote; made and kept below data.dir when empty",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _keys_or_nothing(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            KeyList.parse(value.get_secret_value())
+        return value
+
+
 class Edge(Section):
     """The redirect edge."""
 
@@ -192,6 +212,18 @@ class Spool(Section):
     send_timeout_ms: Milliseconds = Field(
         30_000, ge=100, description="an unacknowledged batch is an unknown outcome after this"
     )
+
+
+class Intake(Section):
+    """The way in for conversions: events API, callbacks, webhooks, import."""
+
+    recent_ids: int = Field(
+        200_000,
+        ge=0,
+        le=20_000_000,
+        description="event ids that a process remembers at least, to answer `duplicate`; about 100 bytes each",
+    )
+    drain_ms: Milliseconds = Field(10_000, ge=0, description="how long the end of a process waits for its spool")
 
 
 class Registry(Section):
@@ -293,8 +325,10 @@ class Settings(Section):
     kafka: Kafka = Field(default_factory=Kafka)
     clickhouse: ClickHouse = Field(default_factory=ClickHouse)
     token: Token = Field(default_factory=Token)
+    privacy: Privacy = Field(default_factory=Privacy)
     edge: Edge = Field(default_factory=Edge)
     spool: Spool = Field(default_factory=Spool)
+    intake: Intake = Field(default_factory=Intake)
     registry: Registry = Field(default_factory=Registry)
     worker: Worker = Field(default_factory=Worker)
     api: Api = Field(default_factory=Api)
