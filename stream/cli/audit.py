@@ -1,4 +1,4 @@
-"""`guidestream audit`: recount windows from raw rows and from Kafka, name what differs."""
+"""`guidestream audit`: recount windows and customers from raw rows and from Kafka, name what differs."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ def run(
     full: Annotated[bool, typer.Option("--full", help="look at everything that is kept")] = False,  # noqa: FBT002 - a flag
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Compare windows with raw rows, and raw rows with Kafka; exit 1 if anything differs."""
+    """Compare windows and customers with raw rows, and raw rows with Kafka; exit 1 if anything differs."""
     report = asyncio.run(_audit(None if full else hours))
     if as_json:
         typer.echo(orjson.dumps(report.as_dict()).decode())
@@ -35,7 +35,8 @@ def run(
 
 
 async def _audit(hours: int | None) -> "AuditReport":
-    from stream.sink.audit import audit  # noqa: PLC0415 - the command line loads only what it runs
+    from stream.sink import retention  # noqa: PLC0415 - the command line loads only what it runs
+    from stream.sink.audit import audit  # noqa: PLC0415
     from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415
     from stream.sink.kafka_log import open_log  # noqa: PLC0415
 
@@ -45,5 +46,6 @@ async def _audit(hours: int | None) -> "AuditReport":
         await ClickHouse.connect(current, timeout_ms=timeout_ms) as clickhouse,
         open_log(current) as kafka,
     ):
-        days = current.clickhouse.raw_ttl_days
-        return await audit(clickhouse, kafka, now_ms=clock.wall_clock(), hours=hours, raw_ttl_days=days)
+        return await audit(
+            clickhouse, kafka, now_ms=clock.wall_clock(), hours=hours, kept_days=retention.kept_days(current)
+        )

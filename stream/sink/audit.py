@@ -5,19 +5,24 @@ with exactly those; what the group has committed (offsets below C) must be in it
 windows are not written yet are work in progress and no difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
+from schemas.topics import CLICKS, CONVERSIONS
+from stream.sink import window_audit
 from stream.sink.accounts import Account, account
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.customer_audit import CustomerDifference, Customers, compare_customers
 from stream.sink.kafka_log import KafkaLog
-from stream.sink.window_audit import WindowDifference, Windows, compare_windows
+from stream.sink.window_audit import WindowDifference, Windows
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
-TOPICS = ("clicks", "conversions")
+TOPICS = (CLICKS, CONVERSIONS)
 """Topics, and the tables of the same names, whose offsets are accounted for."""
+_KINDS: Final = {CLICKS: window_audit.CLICKS, CONVERSIONS: window_audit.CONVERSIONS}
+_FOR_EVER: Final[Mapping[str, int]] = dict.fromkeys(TOPICS, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +31,59 @@ class AuditReport:
 
     since_ms: int
     """Windows that start before, and events that arrived before, were not looked at; 0 for all."""
-    windows: Windows
+    clicks: Windows
+    conversions: Windows
+    customers: Customers
     accounts: tuple[Account, ...]
     """One per topic and partition; none when there was no Kafka to compare with."""
 
     @property
     def difference(self) -> int:
-        """Clicks by which windows and raw rows differ, and events of Kafka that are nowhere or in two places."""
-        return self.windows.difference + sum(one.difference for one in self.accounts)
+        """Everything that is wrong: events of windows, customers, events that are nowhere or in two places."""
+        return sum(self.by_topic().values())
+
+    def by_topic(self) -> dict[str, int]:
+        """The difference per topic; customers are those of conversions."""
+        found = {CLICKS: self.clicks.difference, CONVERSIONS: self.conversions.difference + self.customers.different}
+        for one in self.accounts:
+            found[one.topic] += one.difference
+        return found
 
     @property
-    def first(self) -> WindowDifference | None:
-        """The earliest window that differs."""
-        return self.windows.first
+    def first(self) -> tuple[WindowDifference | CustomerDifference, ...]:
+        """The earliest window of each kind, and a customer, that differ."""
+        return tuple(one for one in (self.clicks.first, self.conversions.first, self.customers.first) if one)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON."""
-        plain: dict[str, Any] = {"difference": self.difference, **asdict(self)}
-        if self.first:
-            plain["windows"]["first"] = {
-                "key": self.first.key._asdict(),
-                "window": self.first.window._asdict(),
-                "raw": self.first.raw._asdict(),
-            }
-        return plain
+        return {
+            "difference": self.difference,
+            "since_ms": self.since_ms,
+            "clicks": _plain(self.clicks),
+            "conversions": _plain(self.conversions),
+            "customers": asdict(self.customers),
+            "accounts": [asdict(one) for one in self.accounts],
+        }
 
     def lines(self) -> list[str]:
         """The report for people, the last line being the verdict."""
-        said = [str(self.windows)]
-        if self.first:
-            said.append(f"first window that differs: {self.first}")
-        return [*said, *map(str, self.accounts), f"difference: {self.difference}"]
+        return [
+            *map(str, (self.clicks, self.conversions, self.customers)),
+            *(f"first that differs: {one}" for one in self.first),
+            *map(str, self.accounts),
+            f"difference: {self.difference}",
+        ]
+
+
+def _plain(windows: Windows) -> dict[str, Any]:
+    return {
+        "rows": windows.rows,
+        "counted": windows.counted,
+        "different": windows.different,
+        "difference": windows.difference,
+        "first": windows.first.as_dict() if windows.first else None,
+        "cut": windows.cut,
+    }
 
 
 async def audit(
@@ -65,33 +92,44 @@ async def audit(
     *,
     now_ms: int,
     hours: int | None = 24,
-    raw_ttl_days: int = 0,
-    topics: Sequence[str] = TOPICS,
+    kept_days: Mapping[str, int] = _FOR_EVER,
 ) -> AuditReport:
-    """Compare windows with raw rows, and raw rows, dead letters and duplicates with Kafka.
+    """Compare windows and customers with raw rows, and raw rows, dead letters and duplicates with Kafka.
 
     Args:
         clickhouse: connected to the database.
         kafka: the topics' own words; without it only what windows claim is checked, and nothing is missed.
         now_ms: the end of the time in question.
         hours: look at windows that start, and events that arrived, in the last hours only; everything when None.
-        raw_ttl_days: windows whose raw rows may have expired are left out; 0 when raw rows are kept for ever.
-        topics: what to account for.
+        kept_days: how long raw rows of each topic are kept; windows whose raw rows may have expired are left out, 0
+            says that they never do.
 
     Raises:
         UnavailableError: ClickHouse or Kafka does not answer.
     """
-    since_ms = 0 if hours is None else now_ms - hours * _HOUR_MS
-    if raw_ttl_days:
-        # A day's margin: rows expire while this runs.
-        since_ms = max(since_ms, now_ms - (raw_ttl_days - 1) * _DAY_MS)
-    positions = {topic: await kafka.positions(topic, since_ms or None) for topic in topics} if kafka else {}
-    committed = {one.partition: one.committed or 0 for one in positions.get("clicks", ())}
+    asked_ms = 0 if hours is None else now_ms - hours * _HOUR_MS
+    # A day's margin: rows expire while this runs.
+    since = {
+        topic: max(asked_ms, now_ms - (days - 1) * _DAY_MS) if days else asked_ms for topic, days in kept_days.items()
+    }
+    positions = {topic: await kafka.positions(topic, since[topic] or None) for topic in TOPICS} if kafka else {}
+    committed = {topic: {one.partition: one.committed or 0 for one in positions.get(topic, ())} for topic in TOPICS}
     accounts = [
         await account(clickhouse, kafka, topic, position)
         for topic in positions
         for position in positions[topic]
         if kafka is not None
     ]
-    windows = await compare_windows(clickhouse, committed, since_ms=since_ms, until_ms=now_ms)
-    return AuditReport(since_ms, windows, tuple(accounts))
+    windows = {
+        topic: await window_audit.compare_windows(
+            clickhouse, kind, committed[topic], since_ms=since[topic], until_ms=now_ms
+        )
+        for topic, kind in _KINDS.items()
+    }
+    customers = await compare_customers(
+        clickhouse,
+        committed[CONVERSIONS],
+        since_ms=since[CONVERSIONS],
+        complete=not kept_days[CONVERSIONS],
+    )
+    return AuditReport(asked_ms, windows[CLICKS], windows[CONVERSIONS], customers, tuple(accounts))

@@ -2,6 +2,7 @@
 
 import re
 
+from schemas.topics import CLICKS, CONVERSIONS
 from stream.base.settings import Settings
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.sql import Target, render
@@ -10,6 +11,11 @@ TABLES = ("clicks", "dead_letters", "duplicates")
 """Tables of single events, which name visitors. Windows, orders and registry rows stay."""
 
 _TTL = re.compile(r"\bTTL toDateTime\(received_at\) \+ toIntervalDay\((\d+)\)")
+
+
+def kept_days(settings: Settings) -> dict[str, int]:
+    """How long raw rows of each topic are kept; 0 for ever."""
+    return {CLICKS: settings.clickhouse.raw_ttl_days, CONVERSIONS: 0}
 
 
 async def apply(clickhouse: ClickHouse, settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""Window rows of clicks against a recount of the raw rows that they claim to hold.
+"""Window rows against a recount of the raw rows that they claim to hold.
 
 Two passes. The first compares whole stretches of time inside ClickHouse and finds every key whose row does not equal
 all its raw rows; beside a running worker these are the windows it is just writing. The second reads those rows, and
@@ -8,8 +8,10 @@ then counts the raw rows that each claims: raw rows go in first, so what was rea
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
+from schemas.conversions import CONVERSION_TYPES
 from stream.sink.clickhouse import ClickHouse
 
 _STRETCH_MS = 6 * 3_600_000
@@ -17,6 +19,65 @@ _STRETCH_MS = 6 * 3_600_000
 _KEYS_AT_ONCE = 1_000
 _MOST_SUSPECTS = 50_000
 """Of one stretch. Windows that are just being written are some thousands; more is a disaster of no exact size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A table of windows and the table of raw rows that it counts."""
+
+    events: str
+    """What is counted, for people."""
+    raw: str
+    windows: str
+    time: str
+    """Column of raw rows that says which window they belong to."""
+    guide: str
+    link: str
+    variant: str
+    """Columns of raw rows for those of the windows' key."""
+    counts: Mapping[str, str]
+    """Numbers of events, of which each event is in one: expression over raw rows `r` by column of the windows."""
+    others: Mapping[str, str]
+    """Further measures, likewise."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the windows that are compared, without facts."""
+        return (*self.counts, *self.others)
+
+
+CLICKS: Final = Kind(
+    events="clicks",
+    raw="clicks",
+    windows="link_windows",
+    time="event_time",
+    guide="guide_id",
+    link="link",
+    variant="variant",
+    counts={"clicks": "count()"},
+    others={
+        "human_clicks": "countIf(is_human)",
+        "redirected": "countIf(outcome = 'redirected')",
+        "visitors": "uniqExactIf(visitor_id, is_human)",
+    },
+)
+CONVERSIONS: Final = Kind(
+    events="conversions",
+    raw="conversions",
+    windows="conversion_windows",
+    time="occurred_at",
+    guide="credited_guide_id",
+    link="credited_link",
+    variant="credited_variant",
+    counts={name: f"countIf(type = '{name}')" for name in sorted(CONVERSION_TYPES)},
+    others={
+        "customers": "uniqExactIf(customer_id, customer_id != '')",
+        "order_amount": "toDecimal64(sumIf(amount, type = 'order_paid'), 4)",
+        "refund_amount": "toDecimal64(sumIf(amount, type = 'order_refunded'), 4)",
+        "margin": "toDecimal64(sumIf(r.margin, type = 'order_paid') - sumIf(r.margin, type = 'order_refunded'), 4)",
+    },
+)
+_FACTS: Final = ("store_id", "region_id", "campaign_id", "touchpoint")
 
 
 class Key(NamedTuple):
@@ -30,38 +91,41 @@ class Key(NamedTuple):
     variant: str
 
 
-class Counts(NamedTuple):
-    """What a window row says, or what raw rows say it should."""
+class Measures(NamedTuple):
+    """What a window row says, or what raw rows say it should: numbers by the names of its kind, and the facts."""
 
-    clicks: int = 0
-    human_clicks: int = 0
-    redirected: int = 0
-    visitors: int = 0
-    store_id: str = ""
-    region_id: str = ""
-    campaign_id: str = ""
-    touchpoint: str = ""
-
-    def difference(self, other: "Counts") -> int:
-        """Clicks by which the two differ: the largest of the counts' differences, all clicks when the facts differ."""
-        by_count = max(abs(mine - theirs) for mine, theirs in zip(self[:4], other[:4], strict=True))
-        return by_count if by_count or self[4:] == other[4:] else self.clicks
+    numbers: tuple[int | Decimal, ...]
+    facts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowDifference:
     """A window row that is not what raw rows say."""
 
+    kind: Kind
     key: Key
-    window: Counts
-    raw: Counts
+    window: Measures
+    raw: Measures
+
+    @property
+    def events(self) -> int:
+        """By how many events the two differ: the largest difference of a number of events or people, else all."""
+        pairs = zip(self.window.numbers, self.raw.numbers, strict=True)
+        by_count = max(
+            int(abs(mine - theirs)) for mine, theirs in pairs if isinstance(mine, int) and isinstance(theirs, int)
+        )
+        return by_count or max(_events(self.kind, self.window), _events(self.kind, self.raw))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        said = {name: _named(self.kind, one) for name, one in (("window", self.window), ("raw", self.raw))}
+        return {"events": self.kind.events, "key": self.key._asdict(), **said}
 
     def __str__(self) -> str:
         start = datetime.fromtimestamp(self.key.start_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        window, raw = _named(self.kind, self.window), _named(self.kind, self.raw)
         wrong = ", ".join(
-            f"{name} {mine!r} instead of {theirs!r}"
-            for name, mine, theirs in zip(Counts._fields, self.window, self.raw, strict=True)
-            if mine != theirs
+            f"{name} {window[name]!r} instead of {raw[name]!r}" for name in raw if window[name] != raw[name]
         )
         return (
             f"{start}, guide {self.key.guide_id!r}, link {self.key.link!r}, variant {self.key.variant!r}, "
@@ -69,12 +133,23 @@ class WindowDifference:
         )
 
 
+def _events(kind: Kind, measures: Measures) -> int:
+    return int(sum(measures.numbers[: len(kind.counts)]))
+
+
+def _named(kind: Kind, measures: Measures) -> dict[str, int | str]:
+    numbers = (one if isinstance(one, int) else str(one) for one in measures.numbers)
+    return dict(zip((*kind.names, *_FACTS), (*numbers, *measures.facts), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """What was compared."""
 
+    events: str
     rows: int = 0
-    clicks: int = 0
+    counted: int = 0
+    """Events in these rows."""
     different: int = 0
     difference: int = 0
     first: WindowDifference | None = None
@@ -84,47 +159,48 @@ class Windows:
     def __str__(self) -> str:
         least = "at least " if self.cut else ""
         return (
-            f"windows: {self.rows} rows of {self.clicks} clicks compared, "
-            f"{least}{self.different} differ, by {least}{self.difference} clicks"
+            f"windows of {self.events}: {self.rows} rows of {self.counted} {self.events} compared, "
+            f"{least}{self.different} differ, by {least}{self.difference} {self.events}"
         )
 
 
 async def compare_windows(
-    clickhouse: ClickHouse, committed: Mapping[int, int], *, since_ms: int, until_ms: int
+    clickhouse: ClickHouse, kind: Kind, committed: Mapping[int, int], *, since_ms: int, until_ms: int
 ) -> Windows:
     """Compare the rows of all windows that start from `since_ms` on.
 
     Args:
         clickhouse: connected to the database.
-        committed: by Kafka partition, the offset below which every click must be in its window.
+        kind: which windows.
+        committed: by Kafka partition, the offset below which every event must be in its window.
         since_ms: of event time, milliseconds since 1970 UTC.
-        until_ms: now; windows beyond it, of clicks whose clocks are fast, are compared too.
+        until_ms: now; windows beyond it, of events whose clocks are fast, are compared too.
     """
-    rows = clicks = different = difference = 0
+    rows = counted = different = difference = 0
     first: WindowDifference | None = None
     cut = False
-    for start_s, stop_s in await _stretches(clickhouse, since_ms, until_ms):
-        keys, suspects, compared, counted = await _suspects(clickhouse, start_s, stop_s)
-        rows, clicks, cut = rows + compared, clicks + counted, cut or suspects > len(keys)
+    for start_s, stop_s in await _stretches(clickhouse, kind, since_ms, until_ms):
+        keys, suspects, compared, events = await _suspects(clickhouse, kind, start_s, stop_s)
+        rows, counted, cut = rows + compared, counted + events, cut or suspects > len(keys)
         for at in range(0, len(keys), _KEYS_AT_ONCE):
-            found = await _different(clickhouse, keys[at : at + _KEYS_AT_ONCE], committed)
+            found = await _different(clickhouse, kind, keys[at : at + _KEYS_AT_ONCE], committed)
             different += len(found)
-            difference += sum(one.window.difference(one.raw) for one in found)
+            difference += sum(one.events for one in found)
             first = first or (found[0] if found else None)
-    return Windows(rows, clicks, different, difference, first, cut)
+    return Windows(kind.events, rows, counted, different, difference, first, cut)
 
 
-async def _stretches(clickhouse: ClickHouse, since_ms: int, until_ms: int) -> list[tuple[int, int]]:
+async def _stretches(clickhouse: ClickHouse, kind: Kind, since_ms: int, until_ms: int) -> list[tuple[int, int]]:
     """Half-open stretches of seconds, ascending, that cover everything there is from `since_ms` on."""
-    since_s = -(-since_ms // 60_000) * 60  # of the window before it, not all clicks are in question
+    since_s = -(-since_ms // 60_000) * 60  # of the window before it, not all events are in question
     rows = await clickhouse.query(
-        """
+        f"""
         SELECT min(low), max(high) FROM (
-            SELECT toUnixTimestamp(min(event_time)) AS low, toUnixTimestamp(max(event_time)) AS high
-            FROM clicks WHERE event_time >= toDateTime({since:UInt32}, 'UTC') HAVING count() > 0
+            SELECT toUnixTimestamp(min({kind.time})) AS low, toUnixTimestamp(max({kind.time})) AS high
+            FROM {kind.raw} WHERE {kind.time} >= toDateTime({{since:UInt32}}, 'UTC') HAVING count() > 0
             UNION ALL
             SELECT toUnixTimestamp(min(window_start)), toUnixTimestamp(max(window_start))
-            FROM link_windows WHERE window_start >= toDateTime({since:UInt32}, 'UTC') HAVING count() > 0
+            FROM {kind.windows} WHERE window_start >= toDateTime({{since:UInt32}}, 'UTC') HAVING count() > 0
         ) HAVING count() > 0
         """,
         {"since": since_s},
@@ -137,44 +213,57 @@ async def _stretches(clickhouse: ClickHouse, since_ms: int, until_ms: int) -> li
     return [*stretches[:-1], (stretches[-1][0], max(stretches[-1][1], until_ms // 1000 + size))]
 
 
-_RAW = """
-    SELECT kafka_partition, toStartOfMinute(event_time) AS window_start, guide_id, link, variant,
-        count() AS clicks, countIf(is_human) AS human_clicks, countIf(outcome = 'redirected') AS redirected,
-        uniqExactIf(visitor_id, is_human) AS visitors,
-        argMin((store_id, region_id, campaign_id, touchpoint), kafka_offset) AS facts, max(kafka_offset) AS version
-    FROM ({rows})
-    GROUP BY kafka_partition, window_start, guide_id, link, variant
-"""
-_WRITTEN = """
-    SELECT kafka_partition, window_start, toString(guide_id) AS guide_id, link, toString(variant) AS variant,
-        clicks, human_clicks, redirected, visitors,
-        (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)) AS facts, version
-    FROM link_windows FINAL
-    WHERE {which}
-"""
 _KEY = "kafka_partition, window_start, guide_id, link, variant"
-_SAID = "clicks, human_clicks, redirected, visitors, facts, version"
+_KEY_COLUMNS = "toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant"
 _KEYS = "Array(Tuple(UInt32, UInt16, String, String, String))"
 _LIMITS = "Array(Tuple(UInt32, UInt16, String, String, String, Int64))"
 
 
-async def _suspects(clickhouse: ClickHouse, start_s: int, stop_s: int) -> tuple[list[Key], int, int, int]:
+def _raw(kind: Kind, rows: str) -> str:
+    """Windows as `rows`, a query of raw rows, say they should be."""
+    measures = ", ".join(f"{expression} AS {name}" for name, expression in {**kind.counts, **kind.others}.items())
+    return f"""
+        SELECT kafka_partition, toStartOfMinute({kind.time}) AS window_start, toString(r.{kind.guide}) AS guide_id,
+            r.{kind.link} AS link, toString(r.{kind.variant}) AS variant, {measures},
+            argMin((toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)), kafka_offset)
+                AS facts, max(kafka_offset) AS version
+        FROM ({rows}) AS r
+        GROUP BY {_KEY}
+    """
+
+
+def _written_rows(kind: Kind, which: str) -> str:
+    return f"""
+        SELECT kafka_partition, window_start, toString(guide_id) AS guide_id, link, toString(variant) AS variant,
+            {", ".join(kind.names)},
+            (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)) AS facts, version
+        FROM {kind.windows} FINAL
+        WHERE {which}
+    """
+
+
+def _said(kind: Kind) -> str:
+    return ", ".join((*kind.names, "facts", "version"))
+
+
+async def _suspects(clickhouse: ClickHouse, kind: Kind, start_s: int, stop_s: int) -> tuple[list[Key], int, int, int]:
     """Keys whose row does not equal all their raw rows now, the earliest first, up to a number.
 
     Returns:
-        The keys, how many there are, and how many rows of how many clicks were compared.
+        The keys, how many there are, and how many rows of how many events were compared.
     """
     between = "{column} >= toDateTime({{start:UInt32}}, 'UTC') AND {column} < toDateTime({{stop:UInt32}}, 'UTC')"
-    raw = _RAW.format(rows="SELECT * FROM clicks FINAL WHERE " + between.format(column="toStartOfMinute(event_time)"))
-    written = _WRITTEN.format(which=between.format(column="window_start"))
+    raw = _raw(kind, f"SELECT * FROM {kind.raw} FINAL WHERE " + between.format(column=f"toStartOfMinute({kind.time})"))
+    written = _written_rows(kind, between.format(column="window_start"))
+    said, events = _said(kind), " + ".join(kind.counts)
     rows = await clickhouse.query(
         f"""
         SELECT groupArraySortedIf({_MOST_SUSPECTS})(
                 (toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant), suspect
             ), countIf(suspect), count(), sum(counted)
         FROM (
-            SELECT {_KEY}, count() != 2 OR uniqExact({_SAID}) != 1 AS suspect, max(clicks) AS counted
-            FROM (SELECT {_KEY}, {_SAID} FROM ({raw}) UNION ALL SELECT {_KEY}, {_SAID} FROM ({written}))
+            SELECT {_KEY}, count() != 2 OR uniqExact({said}) != 1 AS suspect, max({events}) AS counted
+            FROM (SELECT {_KEY}, {said} FROM ({raw}) UNION ALL SELECT {_KEY}, {said} FROM ({written}))
             GROUP BY {_KEY}
         )
         """,
@@ -185,51 +274,59 @@ async def _suspects(clickhouse: ClickHouse, start_s: int, stop_s: int) -> tuple[
 
 
 async def _different(
-    clickhouse: ClickHouse, keys: Sequence[Key], committed: Mapping[int, int]
+    clickhouse: ClickHouse, kind: Kind, keys: Sequence[Key], committed: Mapping[int, int]
 ) -> list[WindowDifference]:
-    written = await _written(clickhouse, keys)
-    nothing = (Counts(), -1)
+    written = await _written(clickhouse, kind, keys)
+    empty = Measures((0,) * len(kind.names), ("",) * len(_FACTS))
+    nothing = (empty, -1)
     limits = {key: max(written.get(key, nothing)[1], committed.get(key.partition, 0) - 1) for key in keys}
-    raw = await _counted(clickhouse, limits)
-    pairs = [(key, written.get(key, nothing)[0], raw.get(key, Counts())) for key in keys]
-    return [WindowDifference(key, said, counts) for key, said, counts in pairs if said != counts]
+    raw = await _counted(clickhouse, kind, limits)
+    pairs = [(key, written.get(key, nothing)[0], raw.get(key, empty)) for key in keys]
+    return [
+        WindowDifference(kind, key, said, counts)
+        for key, said, counts in pairs
+        # A row whose events all turned out to be another's says zero, and keeps the facts it once had.
+        if said != counts and (_events(kind, said) or _events(kind, counts))
+    ]
 
 
-async def _written(clickhouse: ClickHouse, keys: Sequence[Key]) -> dict[Key, tuple[Counts, int]]:
+async def _written(clickhouse: ClickHouse, kind: Kind, keys: Sequence[Key]) -> dict[Key, tuple[Measures, int]]:
     """What is written for these keys, and up to which offset."""
     which = f"""
         window_start BETWEEN toDateTime({keys[0].start_s}, 'UTC') AND toDateTime({keys[-1].start_s}, 'UTC')
         AND (toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant) IN {{keys:{_KEYS}}}
     """
     rows = await clickhouse.query(
-        f"SELECT toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant, {_SAID} "
-        f"FROM ({_WRITTEN.format(which=which)})",
+        f"SELECT {_KEY_COLUMNS}, {_said(kind)} FROM ({_written_rows(kind, which)})",
         {"keys": [tuple(key) for key in keys]},
     )
-    return {Key(*row[:5]): (Counts(*row[5:9], *row[9]), int(row[10])) for row in rows}
+    return {Key(*row[:5]): (_measures(row), int(row[-1])) for row in rows}
 
 
-async def _counted(clickhouse: ClickHouse, limits: Mapping[Key, int]) -> dict[Key, Counts]:
+async def _counted(clickhouse: ClickHouse, kind: Kind, limits: Mapping[Key, int]) -> dict[Key, Measures]:
     """What raw rows say of these keys, each counted up to and with its own offset."""
     starts = [key.start_s for key in limits]
     counted = f"""
         SELECT c.*
         FROM (
-            SELECT * FROM clicks FINAL
-            WHERE toStartOfMinute(event_time)
+            SELECT * FROM {kind.raw} FINAL
+            WHERE toStartOfMinute({kind.time})
                 BETWEEN toDateTime({min(starts)}, 'UTC') AND toDateTime({max(starts)}, 'UTC')
         ) AS c
         INNER JOIN (
             SELECT one.1 AS start_s, one.2 AS partition, one.3 AS guide, one.4 AS code, one.5 AS arm, one.6 AS up_to
             FROM (SELECT arrayJoin({{limits:{_LIMITS}}}) AS one)
         ) AS l
-        ON toUnixTimestamp(toStartOfMinute(c.event_time)) = l.start_s AND c.kafka_partition = l.partition
-            AND c.guide_id = l.guide AND c.link = l.code AND c.variant = l.arm
+        ON toUnixTimestamp(toStartOfMinute(c.{kind.time})) = l.start_s AND c.kafka_partition = l.partition
+            AND c.{kind.guide} = l.guide AND c.{kind.link} = l.code AND c.{kind.variant} = l.arm
         WHERE toInt64(c.kafka_offset) <= l.up_to
     """
     rows = await clickhouse.query(
-        f"SELECT toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant, {_SAID} "
-        f"FROM ({_RAW.format(rows=counted)})",
+        f"SELECT {_KEY_COLUMNS}, {_said(kind)} FROM ({_raw(kind, counted)})",
         {"limits": [(*key, limit) for key, limit in limits.items()]},
     )
-    return {Key(*row[:5]): Counts(*row[5:9], *row[9]) for row in rows}
+    return {Key(*row[:5]): _measures(row) for row in rows}
+
+
+def _measures(row: Sequence[Any]) -> Measures:
+    return Measures(tuple(row[5:-2]), tuple(row[-2]))

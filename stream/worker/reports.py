@@ -4,12 +4,12 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from schemas.topics import CLICKS
 from stream.base import log, metrics
 from stream.base.clock import Clock
 from stream.base.errors import GuidestreamError
 from stream.base.settings import Settings
-from stream.sink.audit import audit
+from stream.sink import retention
+from stream.sink.audit import TOPICS, audit
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.kafka_log import open_log
 from stream.worker.gauges import Gauges
@@ -68,7 +68,8 @@ class Reports:
         """Of all workers only the one that audits now says how it went; it begins with the time it took that over."""
         auditor = self._is_auditor()
         if auditor and not self._was_auditor:
-            metrics.AUDIT_TIME.labels(CLICKS).set(self._clock() / 1000)
+            for topic in TOPICS:
+                metrics.AUDIT_TIME.labels(topic).set(self._clock() / 1000)
         if not auditor:
             metrics.AUDIT_DIFFERENCE.clear()
             metrics.AUDIT_TIME.clear()
@@ -85,14 +86,14 @@ class Reports:
                     kafka,
                     now_ms=self._clock(),
                     hours=_AUDITED_HOURS,
-                    raw_ttl_days=self._settings.clickhouse.raw_ttl_days,
-                    topics=(CLICKS,),
+                    kept_days=retention.kept_days(self._settings),
                 )
         except _NOT_NOW as error:
             _logger.warning("no audit", error=str(error) or repr(error))
             return
         if self._is_auditor():  # still
-            metrics.AUDIT_DIFFERENCE.labels(CLICKS).set(report.difference)
-            metrics.AUDIT_TIME.labels(CLICKS).set(self._clock() / 1000)
+            for topic, difference in report.by_topic().items():
+                metrics.AUDIT_DIFFERENCE.labels(topic).set(difference)
+                metrics.AUDIT_TIME.labels(topic).set(self._clock() / 1000)
         if report.difference:
             _logger.error("audit", difference=report.difference, report=report.lines())

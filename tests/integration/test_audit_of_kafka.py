@@ -167,7 +167,7 @@ async def test_the_command_exits_with_1_and_names_the_first_window_that_differs(
     assert "clicks 20 instead of 12" in bad.output
     as_json = orjson.loads((await _invoked(environ, "--json")).output)
     assert as_json["difference"] == 8
-    assert as_json["windows"]["first"]["window"]["clicks"] == 20
+    assert as_json["clicks"]["first"]["window"]["clicks"] == 20
     assert next(one["accepted"] for one in as_json["accounts"] if one["topic"] == CLICKS) == RECORDS
 
 

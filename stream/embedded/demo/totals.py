@@ -9,6 +9,7 @@ from stream.base.clock import wall_clock
 from stream.base.settings import Settings
 from stream.embedded.demo.probe import FreshnessProbe
 from stream.embedded.demo.taps import Ledger
+from stream.sink import retention
 from stream.sink.audit import audit
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.kafka_log import KafkaLog
@@ -41,9 +42,7 @@ async def totals(settings: Settings, clickhouse: ClickHouse, kafka: KafkaLog) ->
     Raises:
         UnavailableError: one of them does not answer.
     """
-    report = await audit(
-        clickhouse, kafka, now_ms=wall_clock(), hours=None, raw_ttl_days=settings.clickhouse.raw_ttl_days
-    )
+    report = await audit(clickhouse, kafka, now_ms=wall_clock(), hours=None, kept_days=retention.kept_days(settings))
     accounts = [one for one in report.accounts if one.topic == "clicks"]
     positions = await kafka.positions("clicks")
     raw_rows = await _number(
