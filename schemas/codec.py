@@ -40,7 +40,7 @@ class Text:
     def check(self, name: str, value: Any) -> Reject | None:
         """Why a value is refused."""
         if not isinstance(value, str):
-            return _wrong_type(name, "a string", value)
+            return wrong_type(name, "a string", value)
         if not self.minimum <= len(value) <= self.maximum:
             limits = f"{self.minimum} to {self.maximum} characters"
             return Reject("out_of_range", f"{name}: must have {limits}, has {len(value)}")
@@ -62,7 +62,7 @@ class Word:
     def check(self, name: str, value: Any) -> Reject | None:
         """Why a value is refused."""
         if not isinstance(value, str):
-            return _wrong_type(name, "a string", value)
+            return wrong_type(name, "a string", value)
         if value not in self.words:
             return Reject("out_of_range", f"{name}: {value[:40]!r} is none of {', '.join(sorted(self.words))}")
         return None
@@ -84,7 +84,7 @@ class Instant:
             or not isinstance(value, int | float)
             or (isinstance(value, float) and value < 2**63)
         ):
-            return _wrong_type(name, "an integer", value)
+            return wrong_type(name, "an integer", value)
         if value < EPOCH_MS:
             return Reject("past", f"{name}: {value} is before 2020-01-01")
         if value > LAST_MS:
@@ -111,9 +111,11 @@ class Properties:
     def check(self, name: str, value: Any) -> Reject | None:
         """Why a value is refused."""
         if not isinstance(value, dict):
-            return _wrong_type(name, "an object", value)
+            return wrong_type(name, "an object", value)
         if len(value) > self.maximum:
             return Reject("out_of_range", f"{name}: at most {self.maximum} entries, has {len(value)}")
+        if not all(isinstance(key, str) for key in value):
+            return wrong_type(name, "an object whose names are strings", value)
         problems = (self._check_entry(f"{name}.{key[: self.name]}", key, item) for key, item in value.items())
         return next((problem for problem in problems if problem), None)
 
@@ -121,7 +123,7 @@ class Properties:
         if not 1 <= len(key) <= self.name:
             return Reject("out_of_range", f"{name}: a name has 1 to {self.name} characters, this has {len(key)}")
         if isinstance(item, dict | list):
-            return _wrong_type(name, "a plain value", item)
+            return wrong_type(name, "a plain value", item)
         if isinstance(item, str) and len(item) > self.text:
             return Reject("out_of_range", f"{name}: at most {self.text} characters, has {len(item)}")
         if isinstance(item, int | float) and not -EXACT <= item <= EXACT:
@@ -179,14 +181,18 @@ class Contract:
         if not isinstance(event, dict):
             return _wrong_object(event)
         # What is left are names given twice with different values: which one counts is anybody's guess.
-        return self._version(event) or self._fields(event) or Reject("not_json", str(error))
+        return self.problem(event) or Reject("not_json", str(error))
+
+    def problem(self, event: dict[str, Any]) -> Reject | None:
+        """What is wrong with a parsed object, field by field; the slow way that `read` takes for bad ones."""
+        return self._version(event) or self._fields(event)
 
     def _version(self, event: dict[str, Any]) -> Reject | None:
         if "v" not in event:
-            return Reject("missing_field", "v")
+            return Reject("missing_field", "v: must be there")
         version = event["v"]
         if type(version) is not int:
-            return _wrong_type("v", "an integer", version)
+            return wrong_type("v", "an integer", version)
         if version != self.version:
             return Reject("unknown_version", f"v: {version}; this reader knows {self.version}")
         return None
@@ -194,7 +200,7 @@ class Contract:
     def _fields(self, event: dict[str, Any]) -> Reject | None:
         for name, rule in self.required.items():
             if name not in event:
-                return Reject("missing_field", name)
+                return Reject("missing_field", f"{name}: must be there")
             problem = rule.check(name, event[name])
             if problem:
                 return problem
@@ -226,7 +232,8 @@ def _check_depth(value: bytes) -> None:
             depth -= 1
 
 
-def _wrong_type(name: str, wanted: str, value: Any) -> Reject:
+def wrong_type(name: str, wanted: str, value: Any) -> Reject:
+    """The reject of a value of another type than is `wanted`."""
     return Reject("wrong_type", f"{name}: must be {wanted}, is {_json_type(value)}")
 
 

@@ -1,22 +1,40 @@
 """What happened after a click, as producers write it to the topic `conversions`: one envelope for all types of events.
 
-Key: the customer's id, else the visitor's, else the click token. The JSON Schema is
-`schemas/events/conversion.v1.schema.json`; the limits below are the same numbers.
+Key: the customer's id, else the visitor's, else the click token, else the guide's id, else the event's. The JSON Schema
+is `schemas/events/conversion.v1.schema.json`; the limits below are the same numbers. What each type must have stands in
+`schemas.conversion_types`. Producers and the worker check by the same rules, on the same bytes.
 """
 
-from typing import Final, Literal, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, Final, NotRequired, TypedDict
+
+import orjson
 
 from schemas.codec import Contract, Instant, Properties, Text, Word
+from schemas.conversion_types import CONVERSION_TYPES, MAX_ID, ConversionType, check_needs
 from schemas.rejects import Reject
 from schemas.token import TEXT_LENGTH
+
+__all__ = [
+    "CONTRACT",
+    "CONVERSION_TYPES",
+    "CONVERSION_VERSION",
+    "MAX_CONVERSION_BYTES",
+    "MAX_EVENT_ID",
+    "MAX_ID",
+    "Conversion",
+    "ConversionType",
+    "check_conversion",
+    "conversion_key",
+    "decode_conversion",
+    "encode_conversion",
+]
 
 CONVERSION_VERSION: Final = 1
 MAX_CONVERSION_BYTES: Final = 64 * 1024
 """A longer record is rejected unread; the limits below allow about 40 KiB."""
 
 MAX_EVENT_ID: Final = 128
-MAX_ID: Final = 64
-"""Characters of ids: customer, visitor, guide, link, order."""
 MAX_PROPERTIES: Final = 32
 MAX_PROPERTY_NAME: Final = 64
 MAX_PROPERTY_TEXT: Final = 512
@@ -24,34 +42,6 @@ AMOUNT: Final = r"[0-9]{1,12}(\.[0-9]{1,4})?"
 """Money is text, never a binary fraction; it fits Decimal(18, 4) with room for sums."""
 SIGNED_AMOUNT: Final = r"-?[0-9]{1,12}(\.[0-9]{1,4})?"
 CURRENCY: Final = r"[A-Z]{3}"
-
-ConversionType = Literal[
-    "friend_requested",  # 申请加好友
-    "friend_added",  # 加粉: friend relation made
-    "friend_deleted",  # 删粉: the customer removed the guide
-    "friend_dropped",  # the guide removed the customer
-    "message_in",  # one message by the customer
-    "message_out",  # one message by the guide
-    "group_joined",  # 入群
-    "group_post",  # 群发
-    "moments_post",  # 朋友圈
-    "lead",  # 留资
-    "page_view",
-    "store_visit",  # 到店
-    "order_paid",
-    "order_refunded",
-    "shared",  # 分享
-    "referred",  # 转介绍
-    "tagged",  # 打标签
-    "satisfaction",
-    "consent",  # 授权
-    "task_assigned",
-    "task_done",
-    "cost",
-    "transferred",  # 客户转移: the customer was handed to `guide_id` by `from_guide`
-    "alias",  # 客户合并: `alias` is another id of `customer_id`
-]
-CONVERSION_TYPES: Final[frozenset[str]] = frozenset(ConversionType.__args__)  # type: ignore[attr-defined]
 
 
 class Conversion(TypedDict):
@@ -75,9 +65,9 @@ class Conversion(TypedDict):
     """Decimal number as text, not negative; so `margin`, which may be."""
     margin: NotRequired[str]
     currency: NotRequired[str]
-    """ISO 4217."""
+    """ISO 4217; the brand's own, since sums over several would mean nothing. Filled in where there is an amount."""
     properties: NotRequired[dict[str, str | float | bool | None]]
-    """What only some types have: `dwell_ms`, `score`, `tag`, `referred_by`, ...; see `REQUIRED_PROPERTIES`."""
+    """What only some types have: `dwell_ms`, `score`, `tag`, `referred_by`, ...; see `NEEDS`."""
 
 
 _ID = Text(MAX_ID)
@@ -104,10 +94,65 @@ CONTRACT: Final = Contract(
 )
 
 
-def decode_conversion(value: bytes | None, append_ms: int, future_ms: int) -> Conversion:
-    """Parse and check one record of the topic `conversions`; arguments and errors are those of `decode_click`."""
-    conversion: Conversion = CONTRACT.read(value)
+def decode_conversion(value: bytes | None, append_ms: int, future_ms: int, *, currency: str) -> Conversion:
+    """Parse and check one record of the topic `conversions`.
+
+    Args:
+        value: the record's value; null has its own reason.
+        append_ms: when the broker appended the record, milliseconds since 1970 UTC.
+        future_ms: how far `occurred_at` may lie ahead of `append_ms`.
+        currency: the brand's (`settings.brand.currency`).
+
+    Returns:
+        The conversion with the fields of version 1; others are dropped.
+
+    Raises:
+        Reject: the event goes to dead letters with this reason.
+    """
+    conversion = _read(value, currency)
     ahead = conversion["occurred_at"] - append_ms
     if ahead > future_ms:
         raise Reject("future", f"occurred_at: {ahead} ms ahead of the broker's clock; the limit is {future_ms}")
+    return conversion
+
+
+def check_conversion(event: Mapping[str, Any], *, currency: str) -> Conversion:
+    """Check an event before it is written, as the worker will check its bytes; `v` may be left out.
+
+    Raises:
+        Reject: its detail starts with the name of the field and a colon, unless the reason is about the whole event
+            (too_large, too_deep).
+    """
+    whole = {"v": CONVERSION_VERSION, **event}
+    try:
+        value = orjson.dumps(whole)
+    except TypeError as error:  # not JSON: a surrogate, a number of more than 64 bits, a value of some other kind
+        raise CONTRACT.problem(whole) or Reject("not_json", f"event: {error}") from None
+    return _read(value, currency)
+
+
+def encode_conversion(event: Conversion) -> bytes:
+    """The record's value."""
+    return orjson.dumps(event)
+
+
+def conversion_key(event: Conversion) -> bytes:
+    """The record's key: events of one customer share a partition, in the order in which they came."""
+    return (
+        event.get("customer_id")
+        or event.get("visitor_id")
+        or event.get("token")
+        or event.get("guide_id")
+        or event["event_id"]
+    ).encode()
+
+
+def _read(value: bytes | None, currency: str) -> Conversion:
+    conversion: Conversion = CONTRACT.read(value)
+    check_needs(conversion)
+    if "currency" not in conversion:
+        if "amount" in conversion:
+            conversion["currency"] = currency
+    elif conversion["currency"] != currency:
+        raise Reject("out_of_range", f"currency: {conversion['currency']}, and the brand's is {currency}")
     return conversion

@@ -39,6 +39,7 @@ class ConversionLane(Lane):
     ) -> None:
         super().__init__(tp, epoch, consumer, settings.worker.batch_ms / 1000)
         self._future_ms = settings.worker.future_ms
+        self._currency = settings.brand.currency
         self._sink = sink
         self._dead_letters = dead_letters
         self._limit = reject_limit
@@ -52,7 +53,7 @@ class ConversionLane(Lane):
     async def take(self, records: list[Any]) -> None:
         """The whole path, a line per stage."""
         partition = self.tp.partition
-        decoded, rejected = decode(records, self._future_ms)
+        decoded, rejected = decode(records, self._future_ms, self._currency)
         self._limit.check(len(records), rejected)
 
         ids = [one.event["event_id"] for one in decoded]
@@ -73,7 +74,7 @@ class ConversionLane(Lane):
         metrics.CLAMPED.labels(CONVERSIONS).inc(sum(one.time_ms != one.event["occurred_at"] for one in accepted))
 
 
-def decode(records: Sequence[Any], future_ms: int) -> tuple[list[RawConversion], list[DeadLetter]]:
+def decode(records: Sequence[Any], future_ms: int, currency: str) -> tuple[list[RawConversion], list[DeadLetter]]:
     """Decode and validate Kafka records of the topic `conversions`."""
     check_clock(records[0])
     good: list[RawConversion] = []
@@ -82,7 +83,7 @@ def decode(records: Sequence[Any], future_ms: int) -> tuple[list[RawConversion],
         appended = record.timestamp
         try:
             read_mark(record.headers)
-            event = decode_conversion(record.value, appended, future_ms)
+            event = decode_conversion(record.value, appended, future_ms, currency=currency)
         except Reject as reject:
             rejected.append(dead_letter(record, "validate", reject))
         else:

@@ -142,10 +142,10 @@ async def test_dead_letters_and_duplicates_come_back_byte_for_byte(migrated: Cli
 async def test_a_conversion_comes_back_as_it_was(migrated: ClickHouse) -> None:
     fields: list[Any] = [
         conversion(),
-        conversion(event_id="2", amount="0.0001", margin="-999999999999.9999", properties=None, order_id=None),
+        conversion(event_id="2", amount="0.0001", margin="-999999999999.9999", properties=None, guide_id=None),
     ]
     events = [
-        RawConversion(decode_conversion(encode(one), AT_MS, 0), 5 + number, AT_MS, AT_MS)
+        RawConversion(decode_conversion(encode(one), AT_MS, 0, currency="CNY"), 5 + number, AT_MS, AT_MS)
         for number, one in enumerate(fields)
     ]
     block = conversion_block(events, partition=1, received_ms=AT_MS)
@@ -157,7 +157,7 @@ async def test_a_conversion_comes_back_as_it_was(migrated: ClickHouse) -> None:
     first, second = found
     assert first[:7] == ("shop-2026-000017", "order_paid", "1299", "410.5", "CNY", "g-017", "2026111800017")
     assert "小程序" in first[7]
-    assert second == ("2", "order_paid", "0.0001", "-999999999999.9999", "CNY", "g-017", "", "{}")
+    assert second == ("2", "order_paid", "0.0001", "-999999999999.9999", "CNY", "", "2026111800017", "{}")
 
 
 def _ms(moment: Any) -> int:

@@ -6,6 +6,7 @@ twice, nesting, how far ahead of the broker's clock a time may be. One thing mor
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from schemas import clicks, conversions
 from schemas.codec import EXACT, LAST_MS, Contract, Instant, Properties, Text, Word
+from schemas.conversion_types import NEEDS, Flag, Number
 from schemas.rejects import Reject
 from schemas.token import EPOCH_MS
 from tests.support.events import encode
@@ -29,10 +31,11 @@ def schema_of(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
+CURRENCY = "CNY"
 CLICK, CONVERSION = schema_of("click"), schema_of("conversion")
 CONTRACTS: dict[str, tuple[Contract, jsonschema.Draft202012Validator, Callable[[bytes, int, int], Any]]] = {
     "click": (clicks.CONTRACT, CLICK, clicks.decode_click),
-    "conversion": (conversions.CONTRACT, CONVERSION, conversions.decode_conversion),
+    "conversion": (conversions.CONTRACT, CONVERSION, partial(conversions.decode_conversion, currency=CURRENCY)),
 }
 
 # Surrogates are no characters; a carriage of them is no JSON text.
@@ -58,7 +61,33 @@ def good(contract: Contract) -> st.SearchStrategy[dict[str, Any]]:
     """Events that a contract allows, with any of the optional fields."""
     required = {name: value_of(rule) for name, rule in contract.required.items()}
     optional = {name: value_of(rule) for name, rule in contract.optional.items()}
-    return st.fixed_dictionaries({"v": st.just(1), **required}, optional=optional)
+    events = st.fixed_dictionaries({"v": st.just(1), **required}, optional=optional)
+    return good_conversion(events) if contract is conversions.CONTRACT else events
+
+
+@st.composite
+def good_conversion(draw: st.DrawFn, events: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
+    """An event made good by what its type needs."""
+    event = draw(events)
+    needs = NEEDS[event["type"]]
+    for name in (*needs.fields, *needs.one_of[:1]):
+        event[name] = draw(st.from_regex(conversions.AMOUNT, fullmatch=True)) if name == "amount" else "某甲"
+    if "currency" in event:
+        event["currency"] = CURRENCY
+    optional = needs.optional if draw(st.booleans()) else {}
+    properties = {name: draw(property_of(rule)) for name, rule in {**needs.properties, **optional}.items()}
+    if properties:
+        event["properties"] = event.get("properties", {}) | properties
+    return event
+
+
+def property_of(rule: Flag | Number | Text) -> st.SearchStrategy[Any]:
+    """Values that a rule about a property allows."""
+    if isinstance(rule, Flag):
+        return st.booleans()
+    if isinstance(rule, Number):
+        return st.integers(int(rule.minimum), int(rule.maximum))
+    return value_of(rule)
 
 
 anything = st.recursive(
