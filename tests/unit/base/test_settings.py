@@ -16,6 +16,7 @@ SECRETS = {
     "GUIDESTREAM_CLICKHOUSE_BI_PASSWORD": "second-secret",
     "GUIDESTREAM_KAFKA_SASL_PASSWORD": "third-secret",
     "GUIDESTREAM_TOKEN_KEYS": "1:" + "ab" * 32,
+    "GUIDESTREAM_PRIVACY_KEYS": "1:" + "ef" * 32,
 }
 FIELDS = {
     f"{PREFIX}{section}_{field}".upper()

@@ -1,0 +1,186 @@
+"""What names a person never stays in clear: phone numbers, names, addresses become keyed hashes before they are kept.
+
+`phone: 138-0013-8000` becomes `phone_hash: k1:5c0e...`: the same person has the same hash under one key, so it can be
+looked up and counted, but not read. A mobile number inside any other text is replaced where it stands.
+
+Not touched: `event_id`, `order_id`, `guide_id`, `link`. Numbers of orders look like numbers of phones, and employees
+are no customers.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from schemas.conversions import MAX_PROPERTY_TEXT, Conversion
+from schemas.personal_names import KINDS, PHONE, kind_of
+from schemas.phones import has_mobile, is_mobile, mobiles_in, normal_phone
+from schemas.rejects import Reject
+
+HASH_BYTES: Final = 16
+MAX_NUMBERS: Final = 8
+"""Mobile numbers read out of one phone property; hashes of more would not fit into it."""
+
+_Plain = str | float | bool | None
+_HASH: Final = rf"k[0-9]{{1,2}}:[0-9a-f]{{{2 * HASH_BYTES}}}"
+_are_hashes: Final = re.compile(rf"{_HASH}(?: {_HASH}){{0,{MAX_NUMBERS - 1}}}").fullmatch
+_is_hash_name: Final = re.compile(rf"(?P<kind>{'|'.join(sorted(KINDS))})_hash(?:_[0-9]{{1,2}})?").fullmatch
+_ID_PROPERTIES: Final = frozenset({"alias", "referred_by"})
+
+
+@dataclass(frozen=True, slots=True)
+class PersonKeys:
+    """The keys of personal hashes: the first writes, all live ones are looked up while one is replaced.
+
+    Hashes made with a key that is gone cannot be found by phone any more: keep a key as long as the rows it wrote.
+    """
+
+    writing_id: int
+    by_id: Mapping[int, bytes] = field(repr=False)
+
+
+def protect(event: Conversion, keys: PersonKeys) -> Conversion:
+    """The event without what names a person in clear; the same object when there is nothing to change.
+
+    Protecting twice changes nothing more. The argument is never altered.
+
+    Raises:
+        Reject: an id is a phone number: it would be stored in every table, so it has to be another.
+    """
+    customer = event.get("customer_id")
+    if customer and is_mobile(customer):
+        raise _phone_as_id("customer_id")
+    visitor = event.get("visitor_id")
+    if visitor and is_mobile(visitor):
+        raise _phone_as_id("visitor_id")
+    properties = event.get("properties")
+    if not properties:
+        return event
+    changed = _protected(properties, keys)
+    return event if changed is properties else {**event, "properties": changed}
+
+
+def phone_hashes(phone: str, keys: PersonKeys) -> tuple[str, ...]:
+    """What a phone number is stored as, under every live key."""
+    return person_hashes(PHONE, normal_phone(phone), keys)
+
+
+def person_hashes(kind: str, text: str, keys: PersonKeys) -> tuple[str, ...]:
+    """What `text` is stored as, under every live key; two kinds (16 bytes at most) never share a hash."""
+    return tuple(_hash(kind, text, key_id, keys) for key_id in keys.by_id)
+
+
+def _protected(properties: dict[str, _Plain], keys: PersonKeys) -> dict[str, _Plain]:
+    """The same dict when nothing in it names anybody."""
+    out: dict[str, _Plain] = {}
+    changed = False
+    for name, value in properties.items():
+        rule = _rule(name)
+        new_name, new_value = rule.shown, value
+        # `phone: true` says that there is one, not which.
+        if isinstance(value, str | float | int) and not isinstance(value, bool) and value != "":
+            if rule.kind:
+                new_name, new_value = rule.hashed, _protected_value(rule, value, keys)
+            else:
+                new_value = _protected_text(name, value, keys)
+        changed = changed or new_name != name or new_value is not value
+        _put(out, new_name, new_value)
+    return out if changed else properties
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a property's name says about it."""
+
+    kind: str
+    """Of what names a person; empty when the property names nobody."""
+    hashed: str
+    """The name that the hash gets; the property's own name when that is the name of a hash."""
+    shown: str
+    """The name, without a phone number in it."""
+
+
+@lru_cache(maxsize=4096)
+def _rule(name: str) -> _Rule:
+    found = _is_hash_name(name)
+    if found:
+        return _Rule(found["kind"], name, name)
+    kind, spans = kind_of(name), mobiles_in(name)
+    return _Rule(kind, f"{kind}_hash", _replaced(name, spans, ["***"] * len(spans)))
+
+
+def _put(out: dict[str, _Plain], name: str, value: _Plain) -> None:
+    """Set a property; a second value under one name (`phone` and `mobile`) takes the next: `phone_hash_2`."""
+    free, count = name, 1
+    while free in out and out[free] != value:
+        count += 1
+        free = f"{name}_{count}"
+    out[free] = value
+
+
+def _protected_value(rule: _Rule, value: str | float, keys: PersonKeys) -> str:
+    """The hash of a value that names a person."""
+    if isinstance(value, str) and rule.hashed == rule.shown and _are_hashes(value):
+        return value
+    text = _as_text(value)
+    if rule.kind != PHONE:
+        return _hash(rule.kind, _folded(text), keys.writing_id, keys)
+    # `138... / 139...`, or a number with words around it; what is no mobile number is hashed as a whole.
+    found = [] if is_mobile(text) else mobiles_in(text)[:MAX_NUMBERS]
+    numbers = dict.fromkeys(text[start:end] for start, end in found) or [text]
+    return " ".join(_phone_hash(number, keys) for number in numbers)
+
+
+def _protected_text(name: str, value: str | float, keys: PersonKeys) -> str | float:
+    """A value that should name nobody, with the mobile numbers in it replaced.
+
+    Raises:
+        Reject: it is the id of a customer, and is a phone number.
+    """
+    if not isinstance(value, str):
+        return _phone_hash(_as_text(value), keys) if value >= 1e10 and is_mobile(_as_text(value)) else value
+    if not has_mobile(value):
+        return value
+    if name in _ID_PROPERTIES and is_mobile(value):
+        raise _phone_as_id(f"properties.{name}")
+    spans = mobiles_in(value)
+    text = _replaced(value, spans, [_phone_hash(value[start:end], keys) for start, end in spans])
+    return text if len(text) <= MAX_PROPERTY_TEXT else _replaced(value, spans, ["[phone]"] * len(spans))
+
+
+def _replaced(text: str, spans: list[tuple[int, int]], by: list[str]) -> str:
+    """The text with each range replaced; the same object when there is none."""
+    if not spans:
+        return text
+    ends = [0, *(end for _, end in spans)]
+    kept = (text[end:start] for end, (start, _) in zip(ends, spans, strict=False))
+    return "".join(part for pair in zip(kept, by, strict=False) for part in pair) + text[ends[-1] :]
+
+
+def _phone_hash(phone: str, keys: PersonKeys) -> str:
+    return _hash(PHONE, normal_phone(phone) or _folded(phone), keys.writing_id, keys)
+
+
+def _hash(kind: str, text: str, key_id: int, keys: PersonKeys) -> str:
+    digest = blake2b(text.encode(), digest_size=HASH_BYTES, key=keys.by_id[key_id], person=kind.encode())
+    return f"k{key_id}:{digest.hexdigest()}"
+
+
+def _as_text(value: str | float) -> str:
+    """Numbers as people write them: 13800138000.0 is a phone number as well."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _phone_as_id(name: str) -> Reject:
+    return Reject(
+        "out_of_range",
+        f"{name}: it is a phone number, which would be stored in clear; use an id of your own and put the phone into "
+        "properties.phone",
+    )
