@@ -21,7 +21,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("guidestream:")}
 FROM_ENVIRONMENT = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::(?P<how>[-?])(?P<text>[^}]*))?\}")
-SECRET = re.compile(r"PASSWORD|TOKEN_KEYS|SECRET")
+SECRET = re.compile(r"PASSWORD|_KEYS|SECRET")
 WITH_METRICS = {
     section: (field.replace("port", "host"), field)
     for section, model in Settings.model_fields.items()
@@ -29,7 +29,7 @@ WITH_METRICS = {
     if field in {"admin_port", "metrics_port"}
 }
 """Processes that have an admin port -> the settings of its address."""
-EXAMPLES = {"GUIDESTREAM_TOKEN_KEYS": "1:" + "ab" * 32}
+EXAMPLES = dict.fromkeys(("GUIDESTREAM_TOKEN_KEYS", "GUIDESTREAM_PRIVACY_KEYS"), "1:" + "ab" * 32)
 
 
 def example() -> dict[str, str]:
@@ -179,11 +179,13 @@ def test_the_example_holds_no_secret_itself() -> None:
 
 def test_settings_are_given_to_those_who_need_them() -> None:
     needs_clickhouse = {"migrate", "api", "worker"}
-    needs_tokens = {"edge", "api"}
+    needs_tokens = {"edge", "api", "worker"}
+    needs_person_keys = {"api", "worker"}
     for name, service in OURS.items():
         names = set(service["environment"])
         assert ("GUIDESTREAM_CLICKHOUSE_PASSWORD" in names) == (name in needs_clickhouse)
         assert ("GUIDESTREAM_TOKEN_KEYS" in names) == (name in needs_tokens)
+        assert ("GUIDESTREAM_PRIVACY_KEYS" in names) == (name in needs_person_keys)
 
 
 def test_peers_point_at_services_of_this_file() -> None:
