@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
 
-from schemas.registry import Campaign, Guide, Link, Record, Removed, Salt, Store, encode_record
+from schemas.registry import ApiKey, Campaign, Guide, Link, Record, Removed, Salt, Store, encode_record
 from schemas.registry.codec import decode_wire, split_key, to_record
 from schemas.registry.wire import LinkV1, NumbersV1, SaltV1
 
@@ -46,6 +46,24 @@ class _Cache:
         return entry[1]
 
 
+class _Staff:
+    """Who has which WeCom userid, in lower case: made from the guides when it is asked for and they have changed."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        self._made: tuple[Mapping[str, Guide], dict[str, str]] = ({}, {})
+
+    def guide_id(self, userid: str, guides: Mapping[str, Guide]) -> str:
+        made = self._made
+        if made[0] is not guides:
+            # The last one stays: of those in force, or else of the disabled ones, the one with the smallest id.
+            order = sorted(guides.values(), key=lambda guide: (guide.disabled, guide.id), reverse=True)
+            index = {guide.wecom_userid.lower(): guide.id for guide in order if guide.wecom_userid}
+            made = self._made = (guides, index)
+        return made[1].get(userid.lower(), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One record of the topic, to tell on the next start whether it is still the same topic."""
@@ -77,11 +95,13 @@ class Snapshot:
     guides: Mapping[str, Guide] = field(default_factory=dict, repr=False)
     stores: Mapping[str, Store] = field(default_factory=dict, repr=False)
     campaigns: Mapping[str, Campaign] = field(default_factory=dict, repr=False)
+    api_keys: Mapping[str, ApiKey] = field(default_factory=dict, repr=False)
     salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """UTC day, YYYY-MM-DD -> secret of visitor ids; empty when it is forgotten here and the topic still holds it."""
     own_salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Salts made here, in force for a day that the topic has none for."""
     cache: _Cache = field(default_factory=_Cache, repr=False, compare=False)
+    staff: _Staff = field(default_factory=_Staff, repr=False, compare=False)
 
     def resolve(self, code: str) -> Link | None:
         """The link of this code; constant time."""
@@ -104,6 +124,13 @@ class Snapshot:
         """The guide of this id."""
         return self.guides.get(id_)
 
+    def guide_of_wecom(self, userid: str) -> str:
+        """The id of the guide with this WeCom userid, in which case does not matter; empty if there is none.
+
+        Of several (one who came back under a new id) the one in force with the smallest id.
+        """
+        return self.staff.guide_id(userid, self.guides)
+
     def store(self, id_: str) -> Store | None:
         """The store of this id."""
         return self.stores.get(id_)
@@ -111,6 +138,10 @@ class Snapshot:
     def campaign(self, id_: str) -> Campaign | None:
         """The campaign of this id."""
         return self.campaigns.get(id_)
+
+    def api_key(self, id_: str) -> ApiKey | None:
+        """The API key of this id."""
+        return self.api_keys.get(id_)
 
     def salt(self, day: str) -> bytes | None:
         """The secret of visitor ids of a UTC day, YYYY-MM-DD."""
@@ -124,6 +155,8 @@ class Snapshot:
                 return self.stores
             case "campaign":
                 return self.campaigns
+            case "key":
+                return self.api_keys
             case "salt":
                 return {day: Salt(day, key) for day, key in self.salts.items()}
             case _:
@@ -146,10 +179,12 @@ class Builder:
             "guide": base.guides,
             "store": base.stores,
             "campaign": base.campaigns,
+            "key": base.api_keys,
             "salt": base.salts,
         }
         self.own_salts = dict(base.own_salts)
         self._cache = base.cache
+        self._staff = base.staff
         self._links = base.links
         self._highest = base.highest_number
         self._own: set[int | str] = set()
@@ -217,9 +252,11 @@ class Builder:
             self._tables["guide"],
             self._tables["store"],
             self._tables["campaign"],
+            self._tables["key"],
             self._tables["salt"],
             dict(self.own_salts),
             self._cache,
+            self._staff,
         )
 
     def _remove(self, kind: str, id_: str) -> None:

@@ -56,3 +56,34 @@ def test_it_knows_what_the_newest_record_of_a_key_is() -> None:
         assert not snapshot.holds(key + b"x", value)
     assert not snapshot.holds(b"meta:numbers", b"{}")
     assert sys.getsizeof(snapshot.shards) < 16_000
+
+
+def test_a_guide_is_found_by_the_wecom_userid_whatever_its_case() -> None:
+    snapshot = Builder().add(make.guide("g1", wecom_userid="ZhangSan@hq"), make.guide("g2")).build()
+    assert snapshot.guide_of_wecom("zhangsan@HQ") == "g1"
+    assert [snapshot.guide_of_wecom(userid) for userid in ("lisi", "")] == ["", ""]
+
+
+def test_of_guides_with_one_userid_the_one_in_force_is_found_in_whatever_order_they_came() -> None:
+    came_back = [make.guide(f"g{i}", wecom_userid="wang", disabled=i < 3) for i in range(5)]
+    for order in (came_back, came_back[::-1]):
+        assert Builder().add(*order).build().guide_of_wecom("wang") == "g3"
+    assert Builder().add(*came_back[:3]).build().guide_of_wecom("wang") == "g0", "who left has acted all the same"
+
+
+def test_a_userid_follows_the_guides_and_older_snapshots_keep_theirs() -> None:
+    first = Builder().add(make.guide("g1", wecom_userid="wang")).build()
+    assert first.guide_of_wecom("wang") == "g1"
+    second = Builder(first).add(make.guide("g1", wecom_userid="wang.n")).build()
+    third = Builder(second).add(Removed("guide", "g1")).build()
+    found = [(s.guide_of_wecom("wang"), s.guide_of_wecom("wang.n")) for s in (third, second, first, third)]
+    assert found == [("", ""), ("", "g1"), ("g1", ""), ("", "")]
+
+
+def test_userids_are_looked_through_again_only_when_a_guide_has_changed() -> None:
+    first = Builder().add(make.guide("g1", wecom_userid="wang")).build()
+    assert first.guide_of_wecom("wang") == "g1"
+    made = first.staff._made
+    second = Builder(first).add(make.link()).build()
+    assert second.guide_of_wecom("wang") == "g1"
+    assert second.staff._made is made
