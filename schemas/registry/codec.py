@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.registry.things import (
     RECORD_VERSION,
+    ApiKey,
     Campaign,
     Guide,
     Link,
@@ -22,7 +23,7 @@ from schemas.registry.things import (
     Store,
     Variant,
 )
-from schemas.registry.wire import CampaignV1, GuideV1, LinkV1, NumbersV1, SaltV1, StoreV1
+from schemas.registry.wire import ApiKeyV1, CampaignV1, GuideV1, LinkV1, NumbersV1, SaltV1, StoreV1
 from schemas.rejects import Reason, Reject
 
 MAX_RECORD_BYTES: Final = 256 * 1024
@@ -35,10 +36,11 @@ _KEYS: Final[dict[type[Record], tuple[str, str]]] = {
     Campaign: ("campaign", "id"),
     Salt: ("salt", "day"),
     Numbers: ("meta", ""),
+    ApiKey: ("key", "id"),
 }
 """The first part of a record's key, and the field that is the second."""
 
-Wire = LinkV1 | GuideV1 | StoreV1 | CampaignV1 | SaltV1 | NumbersV1
+Wire = LinkV1 | GuideV1 | StoreV1 | CampaignV1 | SaltV1 | NumbersV1 | ApiKeyV1
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "link": msgspec.json.Decoder(LinkV1),
     "guide": msgspec.json.Decoder(GuideV1),
@@ -46,12 +48,13 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "campaign": msgspec.json.Decoder(CampaignV1),
     "salt": msgspec.json.Decoder(SaltV1),
     "meta": msgspec.json.Decoder(NumbersV1),
+    "key": msgspec.json.Decoder(ApiKeyV1),
 }
 _encode = msgspec.json.Encoder().encode
 
 
 def record_key(record: Record | Removed) -> str:
-    """The key of a record: `link:CODE`, `guide:ID`, `store:ID`, `campaign:ID`, `salt:DAY`, `meta:numbers`."""
+    """The key of a record: `link:CODE`, `guide:ID`, `store:ID`, `campaign:ID`, `salt:DAY`, `meta:numbers`, `key:ID`."""
     if isinstance(record, Removed):
         return f"{record.kind}:{record.id}"
     kind, field = _KEYS[type(record)]
@@ -100,7 +103,7 @@ def split_key(key: bytes | None) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         raise Reject("out_of_range", "the key is not ASCII") from error
     if not colon or not id_ or kind not in _DECODERS:
-        raise Reject("out_of_range", f"key {kind[:20]!r}: link, guide, store, campaign, salt or meta, a colon, an id")
+        raise Reject("out_of_range", f"key {kind[:20]!r}: link, guide, store, campaign, salt, meta or key, a colon, an id")
     return kind, id_
 
 
@@ -148,6 +151,8 @@ def to_record(wire: Wire) -> Record:
             return Salt(wire.day, bytes.fromhex(wire.key))
         case NumbersV1():
             return Numbers(wire.highest)
+        case ApiKeyV1():
+            return ApiKey(wire.id, wire.name, wire.sha256, wire.scopes, wire.created_ms, wire.disabled)
 
 
 def _link(wire: LinkV1) -> Link:

@@ -20,6 +20,7 @@ MAX_PASS_PARAMS: Final = 32
 MAX_VARIANTS: Final = 16
 MAX_WEIGHT: Final = 10_000
 MAX_COUNTRIES: Final = 64
+MAX_SCOPES: Final = 16
 STATUSES: Final[frozenset[int]] = frozenset({302, 307})
 UTM_NAMES: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
@@ -184,6 +185,21 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Who may call the API, and for what; the secret itself is nowhere."""
+
+    id: str
+    """Letters, digits, . and -: an underscore ends it in the text of a key."""
+    name: str
+    sha256: str
+    """Of the secret's text, hex. The secret is 32 random bytes: there are no likely ones to try, so a slow hash would
+    only make each request slow."""
+    scopes: tuple[str, ...]
+    created_ms: int
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """A null value: the thing of this kind and id is gone."""
 
@@ -193,5 +209,5 @@ class Removed:
 
 Thing = Store | Guide | Campaign | Link
 """What people keep in the registry."""
-Record = Thing | Salt | Numbers
+Record = Thing | Salt | Numbers | ApiKey
 """What a record of the topic can hold."""

@@ -15,6 +15,7 @@ from schemas.registry.things import (
     MAX_NUMBER,
     MAX_OWNERS,
     MAX_PASS_PARAMS,
+    MAX_SCOPES,
     MAX_URL,
     MAX_UTM,
     MAX_VARIANTS,
@@ -38,6 +39,8 @@ Moment = Annotated[int, Meta(ge=0, le=2**53)]
 """Milliseconds since 1970 UTC; above 2**53 not every JSON reader keeps an integer exact."""
 UtmName = Literal["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"]
 Parameter = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
+Scope = Annotated[str, Meta(pattern=r"^[a-z_]{1,32}:[a-z_]{1,32}\Z")]
+"""Which words there are is for readers to know: one that is new to a reader gives nobody anything."""
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 
 
@@ -125,6 +128,18 @@ class SaltV1(Struct, frozen=True):
     v: Literal[1]
     day: Day
     key: Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){16,64}\Z")]
+
+
+class ApiKeyV1(Struct, frozen=True):
+    """Key `key:ID`."""
+
+    v: Literal[1]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,31}\Z")]
+    name: Name
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    scopes: Annotated[tuple[Scope, ...], Meta(max_length=MAX_SCOPES)]
+    created_ms: Moment
+    disabled: bool = False
 
 
 class NumbersV1(Struct, frozen=True):

@@ -23,8 +23,8 @@ from stream.base import log
 from stream.base.settings import Settings
 from stream.registry.snapshot import Builder, Mark, Snapshot
 
-_FORMAT: Final = 1
-"""Raise it when a record that an older version let pass might not pass today."""
+_FORMAT: Final = 2
+"""Raise it when a record that an older version let pass might not pass today, or one that it left out would."""
 _HEAD, _LINKS, _THINGS, _END = b"H", b"L", b"T", b"E"
 _FRAME: Final = struct.Struct("<cIII")
 """Kind, number of records, bytes of the keys, bytes of the values; lengths, keys and values follow, and the CRC."""
@@ -110,7 +110,8 @@ def _blocks(snapshot: Snapshot, saved_ms: int) -> Iterator[tuple[bytes, list[byt
     for shard in snapshot.shards:
         if shard:
             yield _LINKS, [code.encode() for code in shard], list(shard.values())
-    records: list[Record] = [*snapshot.stores.values(), *snapshot.guides.values(), *snapshot.campaigns.values()]
+    tables = (snapshot.stores, snapshot.guides, snapshot.campaigns, snapshot.api_keys)
+    records: list[Record] = [record for table in tables for record in table.values()]
     pairs = [encode_record(record) for record in records]
     yield _THINGS, [key for key, _ in pairs], [value or b"" for _, value in pairs]
     yield _END, [b""], [orjson.dumps(snapshot.links + len(records))]

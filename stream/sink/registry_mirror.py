@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas.registry import Campaign, Guide, Link, Numbers, Record, Removed, Salt, Store
+from schemas.registry import ApiKey, Campaign, Guide, Link, Numbers, Record, Removed, Salt, Store
 from stream.sink.clickhouse import ClickHouse
 
 _TABLES: Final = {"store": "stores", "guide": "guides", "campaign": "campaigns", "link": "links"}
@@ -42,7 +42,7 @@ async def reached(clickhouse: ClickHouse) -> int:
 
 
 async def write(clickhouse: ClickHouse, changes: Iterable[Change]) -> None:
-    """Write records, in ascending order of their offsets; salts and counters are no business of BI's.
+    """Write records, in ascending order of their offsets; salts, counters and keys are no business of BI's.
 
     Raises:
         UnavailableError: ClickHouse does not answer; call again with the same records.
@@ -64,7 +64,7 @@ async def _insert(clickhouse: ClickHouse, table: str, rows: Sequence[dict[str, A
 def _rows(change: Change) -> list[tuple[str, dict[str, Any]]]:
     common = {"version": change.offset, "updated_at": _moment(change.at_ms)}
     match change.record:
-        case Salt() | Numbers():
+        case Salt() | Numbers() | ApiKey():
             return []
         case Removed(kind, id_):
             table = _TABLES.get(kind)

@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from schemas.registry import Campaign, Guide, Link, Numbers, Owner, Record, Salt, Store, Variant, decode_record
+from schemas.registry import (
+    ApiKey,
+    Campaign,
+    Guide,
+    Link,
+    Numbers,
+    Owner,
+    Record,
+    Salt,
+    Store,
+    Variant,
+    decode_record,
+)
 
 GOLDEN = Path(__file__).parents[2] / "schemas" / "golden" / "registry"
 EXPECTED: dict[str, tuple[str, Record]] = {
@@ -53,6 +65,7 @@ EXPECTED: dict[str, tuple[str, Record]] = {
     ),
     "v1-campaign-minimal": ("campaign:c", Campaign("c", "")),
     "v1-salt": ("salt:2026-11-22", Salt("2026-11-22", bytes(range(32)))),
+    "v1-key": ("key:shop-1", ApiKey("shop-1", "商城", "5e" * 32, ("events:write",), 1790000000123, disabled=True)),
     "v1-numbers": ("meta:numbers", Numbers(1000000)),
 }
 

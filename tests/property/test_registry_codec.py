@@ -17,7 +17,7 @@ EVENTS = Path(__file__).parents[2] / "schemas" / "events"
 SCHEMAS = {
     kind: jsonschema.Draft202012Validator(json.loads((EVENTS / f"registry.{name}.v1.schema.json").read_text()))
     for kind, name in {"meta": "numbers"}.items()
-    | {(kind, kind) for kind in ("link", "guide", "store", "campaign", "salt")}
+    | {(kind, kind) for kind in ("link", "guide", "store", "campaign", "salt", "key")}
 }
 
 

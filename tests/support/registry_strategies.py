@@ -10,6 +10,7 @@ from schemas.registry import (
     PLATFORMS,
     TOUCHPOINTS,
     UTM_NAMES,
+    ApiKey,
     Campaign,
     Guide,
     Link,
@@ -73,4 +74,13 @@ def records() -> st.SearchStrategy[Record]:
         st.builds(Campaign, ids, names, days, days, amounts, st.just("EUR"), st.booleans()),
         st.builds(Salt, st.dates().map(lambda day: day.isoformat()), st.binary(min_size=16, max_size=64)),
         st.builds(Numbers, st.integers(0, MAX_NUMBER)),
+        st.builds(
+            ApiKey,
+            st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.-]{0,12}", fullmatch=True),
+            names,
+            st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+            st.lists(st.from_regex(r"[a-z_]{1,8}:[a-z_]{1,8}", fullmatch=True), max_size=3).map(tuple),
+            moments,
+            st.booleans(),
+        ),
     )
