@@ -103,7 +103,8 @@ def split_key(key: bytes | None) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         raise Reject("out_of_range", "the key is not ASCII") from error
     if not colon or not id_ or kind not in _DECODERS:
-        raise Reject("out_of_range", f"key {kind[:20]!r}: link, guide, store, campaign, salt, meta or key, a colon, an id")
+        kinds = ", ".join(_DECODERS)
+        raise Reject("out_of_range", f"key {kind[:20]!r}: one of {kinds}, a colon, an id")
     return kind, id_
 
 
@@ -127,7 +128,7 @@ def decode_wire(kind: str, id_: str, value: bytes) -> Wire:
     return wire
 
 
-def to_record(wire: Wire) -> Record:
+def to_record(wire: Wire) -> Record:  # noqa: PLR0911 - one return for each kind
     """The value that a checked JSON stands for."""
     match wire:
         case LinkV1():

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -15,10 +16,12 @@ from schemas.conversions import (
     conversion_key,
     encode_conversion,
 )
+from schemas.personal import protect
 from schemas.rejects import Reject
 from schemas.topics import CONVERSIONS
 from stream.base.clock import Clock, wall_clock
 from stream.base.metrics import INTAKE_EVENTS
+from stream.base.person_keys import person_keys
 from stream.base.settings import Settings
 from stream.intake.outcome import Outcome, Status, rejected
 from stream.intake.recent import Recent
@@ -56,14 +59,15 @@ class Intake:
         On leaving, what waits is shipped for at most `intake.drain_ms`; the next process of this owner ships the rest.
 
         Raises:
-            SettingsError: another process owns the spool, or it cannot be written.
+            SettingsError: another process owns the spool, it cannot be written, or there are no keys to protect by.
         """
+        keys = person_keys(settings)
         with Spool.of(settings, owner, CONVERSIONS) as spool:
             shipper = Shipper(spool, settings, CONVERSIONS)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(shipper.run())
                 try:
-                    yield cls(settings, spool, owner=owner, protect=lambda event: event)
+                    yield cls(settings, spool, owner=owner, protect=partial(protect, keys=keys))
                 finally:
                     await shipper.stop(settings.intake.drain_ms)
 
