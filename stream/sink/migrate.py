@@ -4,8 +4,8 @@ Two kinds of files:
 
 - `NNNN_name.sql` runs once. Its checksum is kept, and a file that changed after it was applied is an error: what it
   says is no longer what the tables are.
-- `bi_name.sql` holds views. It runs again whenever its text changes, by a release or by a setting (the brand's time
-  zone), and replaces the views in place.
+- `base_name.sql` and `bi_name.sql` hold views, the former those that others are made of. They run again whenever their
+  text changes, by a release or by a setting (the brand's time zone), and replace the views in place.
 
 ClickHouse has neither transactions over DDL nor locks, so every statement must be one that can be repeated (IF NOT
 EXISTS, OR REPLACE; a test holds this). That makes two runs at once, and a run that died half-way, harmless.
@@ -21,12 +21,12 @@ from stream.base.errors import GuidestreamError, SettingsError
 from stream.base.settings import Settings
 from stream.sink import access, retention
 from stream.sink.clickhouse import ClickHouse, QueryError
-from stream.sink.sql import Target, render, statements
+from stream.sink.sql import Target, per_grain, render, statements
 
 Report = Callable[[str], None]
 
 _ONCE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
-_VIEWS = re.compile(r"bi_[a-z0-9_]+\.sql")
+_VIEWS = re.compile(r"(base|bi)_[a-z0-9_]+\.sql")
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS {database}.schema_migrations {on_cluster}
@@ -62,9 +62,9 @@ def steps(target: Target) -> list[Step]:
         once = _ONCE.fullmatch(file.name) is not None
         if once or _VIEWS.fullmatch(file.name):
             text = file.read_text(encoding="utf-8")
-            rendered = render(text, target)
-            checksum = hashlib.sha256((text if once else rendered).encode()).hexdigest()
-            found.append(Step(file.name, checksum, tuple(statements(rendered)), once))
+            each = [render(one, target) for statement in statements(text) for one in per_grain(statement)]
+            checksum = hashlib.sha256((text if once else ";".join(each)).encode()).hexdigest()
+            found.append(Step(file.name, checksum, tuple(each), once))
     return sorted(found, key=lambda step: (not step.once, step.name))
 
 

@@ -7,14 +7,22 @@ Placeholders, all of them:
 - `{engine:NAME(ARGS)}`: the table engine, as written on one server, its Replicated kind on a cluster.
 - `{deduplication_window}`: the table setting that makes a block with a known token a no-op.
 - `{timezone}`: the brand's time zone, to be put between quotes.
+- `{grain}`, `{grain_zh}`, `{grain_type}`, `{grain_of:TIME}`: a statement that says `{grain}` stands for three, one each
+  for minute, hour and day: the word in English and in Chinese, the column's type, and a point in time cut down to it,
+  all in the brand's time zone. So the three views cannot drift apart.
 
 Any other `{word}` is ClickHouse's own (a query parameter like `{from:DateTime}`) and stays as it is.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 _PLACEHOLDER = re.compile(r"\{(database|on_cluster|deduplication_window|timezone|engine:([A-Za-z]+)(\([^{}]*\)))\}")
+
+_GRAIN_WORD = re.compile(r"\{(grain|grain_zh|grain_type|grain_of)(?::(\w+))?\}")
 
 _KNOWN_BLOCKS = 10_000
 """Tokens a table remembers: hours of inserts, so that a retry after any outage a worker survives finds its token."""
@@ -41,6 +49,23 @@ class Target:
     timezone: str
 
 
+_GRAINS: Final[Sequence[Mapping[str, str]]] = (
+    {
+        "grain": "minute",
+        "grain_zh": "分钟",
+        "grain_type": "DateTime('{timezone}')",
+        "grain_of": "toStartOfMinute(TIME, '{timezone}')",
+    },
+    {
+        "grain": "hour",
+        "grain_zh": "小时",
+        "grain_type": "DateTime('{timezone}')",
+        "grain_of": "toStartOfHour(TIME, '{timezone}')",
+    },
+    {"grain": "day", "grain_zh": "日", "grain_type": "Date", "grain_of": "toDate(TIME, '{timezone}')"},
+)
+
+
 def render(text: str, target: Target) -> str:
     """The SQL with every placeholder filled in."""
 
@@ -51,6 +76,18 @@ def render(text: str, target: Target) -> str:
         return _words(target)[name]
 
     return _PLACEHOLDER.sub(value, text)
+
+
+def per_grain(statement: str) -> list[str]:
+    """The statement as it is, or once per grain when it says `{grain}`; other placeholders stay."""
+    if "{grain}" not in statement:
+        return [statement]
+    return [_GRAIN_WORD.sub(partial(_grain_word, grain), statement) for grain in _GRAINS]
+
+
+def _grain_word(grain: Mapping[str, str], match: re.Match[str]) -> str:
+    word, time = match.groups(default="")
+    return grain[word].replace("TIME", time)
 
 
 def statements(text: str) -> list[str]:

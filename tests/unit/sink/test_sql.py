@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stream.sink.migrate import MigrationError, Step, pending, steps
-from stream.sink.sql import Target, render, statements
+from stream.sink.sql import Target, per_grain, render, statements
 
 ONE = Target("shop", "", "Asia/Shanghai")
 CLUSTER = replace(ONE, cluster="main")
@@ -57,16 +57,33 @@ def test_query_parameters_are_no_placeholders() -> None:
     assert render("SELECT {since:String}, '{timezone}'", ONE) == "SELECT {since:String}, 'Asia/Shanghai'"
 
 
+def test_a_statement_with_a_grain_stands_for_one_each_of_minute_hour_and_day() -> None:
+    text = "CREATE VIEW v_{grain} ({grain} {grain_type} COMMENT '{grain_zh}') AS SELECT {grain_of:at}"
+    assert [render(each, ONE) for each in per_grain(text)] == [
+        f"CREATE VIEW v_{columns}) AS SELECT {value}"
+        for columns, value in (
+            ("minute (minute DateTime('Asia/Shanghai') COMMENT '分钟'", "toStartOfMinute(at, 'Asia/Shanghai')"),
+            ("hour (hour DateTime('Asia/Shanghai') COMMENT '小时'", "toStartOfHour(at, 'Asia/Shanghai')"),
+            ("day (day Date COMMENT '日'", "toDate(at, 'Asia/Shanghai')"),
+        )
+    ]
+
+
+def test_a_statement_without_a_grain_stays_one() -> None:
+    assert per_grain("SELECT '{timezone}'") == ["SELECT '{timezone}'"]
+
+
 @pytest.mark.parametrize("target", [ONE, CLUSTER], ids=["one server", "cluster"])
 def test_every_statement_of_the_schema_can_be_repeated(target: Target) -> None:
     repeatable = re.compile(
         r"CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS |CREATE OR REPLACE VIEW |"
-        r"ALTER TABLE \S+ (ON CLUSTER \S+ )?(ADD \w+ IF NOT EXISTS|DROP \w+ IF EXISTS|MODIFY |COMMENT )|"
+        r"ALTER TABLE \S+\s+(ON CLUSTER \S+\s+)?(ADD \w+ IF NOT EXISTS|DROP \w+ IF EXISTS|MODIFY |COMMENT )|"
         r"DROP \w+ IF EXISTS "
     )
     for step in steps(target):
         for statement in step.statements:
             assert repeatable.match(statement), f"{step.name}: {statement[:80]}"
+            assert not re.search(r"\bADD \w+ (?!IF NOT EXISTS)", statement), f"{step.name}: {statement[:80]}"
 
 
 def test_every_table_and_view_of_a_cluster_is_made_on_all_of_it() -> None:
