@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from schemas.clicks import MAX_LANGUAGE, MAX_REFERRER, MAX_USER_AGENT, VisitorKind
+from stream.base.addresses import Address, client_address, parse
 from stream.base.settings import Settings
-from stream.edge.addresses import Address, client_address, parse
 from stream.edge.decide import Facts
 from stream.edge.fetches import Agent, agent_of, fetch_of
 from stream.edge.text import clean

@@ -1,6 +1,6 @@
 import pytest
 
-from stream.edge.addresses import UNKNOWN, Address, client_address, parse
+from stream.base.addresses import UNKNOWN, Address, client_address, parse
 
 
 @pytest.mark.parametrize(
