@@ -1,12 +1,13 @@
-"""Clicks per guide and per link over the last 5 minutes, the last hour and the business day, kept up by increments.
+"""Counts by name over the last 5 minutes, the last hour and the business day, kept up by increments.
 
 One worker's share: the sum over workers is the number. Minutes are those of event time. Sums are kept, not made: a
 minute is added when it grows and taken off when it leaves, so a question costs what changed, not what there is.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import nsmallest
+from operator import add, neg
 from typing import Final, Literal
 
 from schemas.windows import WINDOW_MS, window_of
@@ -14,24 +15,24 @@ from schemas.windows import WINDOW_MS, window_of
 Span = Literal["5m", "1h", "day"]
 SPANS: Final[tuple[Span, ...]] = ("5m", "1h", "day")
 _MINUTES: Final = {"5m": 5, "1h": 60}
-Counts = tuple[int, int]
-"""Clicks, human clicks."""
+Counts = tuple[int, ...]
+"""Numbers that add up, as many for every name: of clicks and human clicks, say."""
 
 
 class Sums:
-    """Counts by name; a name whose clicks come down to nothing is gone."""
+    """Counts by name; a name whose counts come down to nothing is gone."""
 
     def __init__(self) -> None:
         self.counts: dict[str, Counts] = {}
         self.changed: set[str] = set()
         """Names that changed since the last `take_changed`."""
 
-    def add(self, name: str, clicks: int, human: int) -> None:
+    def add(self, name: str, counts: Counts) -> None:
         """Add to a name, or take off with negative numbers."""
-        had = self.counts.get(name, (0, 0))
-        now = (had[0] + clicks, had[1] + human)
+        had = self.counts.get(name)
+        now = tuple(map(add, had, counts)) if had else counts
         self.changed.add(name)
-        if now[0] > 0:
+        if any(now):
             self.counts[name] = now
         else:
             self.counts.pop(name, None)
@@ -52,33 +53,27 @@ class Top:
     """The largest of many names, and what they leave out."""
 
     names: dict[str, Counts]
-    rest_clicks: int
+    rest: int
+    """The first number of all that are left out."""
     left_out: int
 
 
 def top(sums: Sums, count: int) -> Top:
-    """The `count` names with most clicks; of equals the first in the alphabet."""
+    """The `count` names whose first number is largest; of equals the first in the alphabet."""
     counts = sums.counts
     largest = counts
     if len(counts) > count:
         largest = dict(nsmallest(count, counts.items(), key=lambda item: (-item[1][0], item[0])))
-    rest = sum(clicks for clicks, _ in counts.values()) - sum(clicks for clicks, _ in largest.values())
+    rest = sum(numbers[0] for numbers in counts.values()) - sum(numbers[0] for numbers in largest.values())
     return Top(dict(largest), rest, len(counts) - len(largest))
 
 
-@dataclass(slots=True)
-class _Minute:
-    guides: Sums = field(default_factory=Sums)
-    links: Sums = field(default_factory=Sums)
-
-
 class Shares:
-    """Sums per span, for guides and for links."""
+    """Sums per span of one kind of names, guides or links."""
 
     def __init__(self, now_ms: int, day_start_ms: int) -> None:
-        self.guides: dict[Span, Sums] = {span: Sums() for span in SPANS}
-        self.links: dict[Span, Sums] = {span: Sums() for span in SPANS}
-        self._minutes: dict[int, _Minute] = {}
+        self.sums: dict[Span, Sums] = {span: Sums() for span in SPANS}
+        self._minutes: dict[int, Sums] = {}
         self._day_start_ms = day_start_ms
         self._since = self._starts(now_ms)
 
@@ -87,16 +82,12 @@ class Shares:
         """The first minute of each rolling span; the current minute is its last."""
         return {span: window_of(now_ms) - (minutes - 1) * WINDOW_MS for span, minutes in _MINUTES.items()}
 
-    def add(self, window_start: int, guide: str, link: str, growth: Counts) -> None:
-        """A row of a window grew, or shrank, by so many clicks and human clicks."""
-        clicks, human = growth
+    def add(self, window_start: int, name: str, growth: Counts) -> None:
+        """A row of a window grew, or shrank, by so much."""
         if window_start >= self._since["1h"]:
-            minute = self._minutes.setdefault(window_start, _Minute())
-            minute.guides.add(guide, clicks, human)
-            minute.links.add(link, clicks, human)
+            self._minutes.setdefault(window_start, Sums()).add(name, growth)
         for span in self._spans_of(window_start):
-            self.guides[span].add(guide, clicks, human)
-            self.links[span].add(link, clicks, human)
+            self.sums[span].add(name, growth)
 
     def roll(self, now_ms: int, day_start_ms: int) -> None:
         """Move on to a time, and to its business day, that never go back."""
@@ -114,7 +105,7 @@ class Shares:
     def clear(self) -> None:
         """Forget all: the partitions were given up."""
         self._minutes.clear()
-        for sums in (*self.guides.values(), *self.links.values()):
+        for sums in self.sums.values():
             sums.clear()
 
     def _spans_of(self, window_start: int) -> Iterable[Span]:
@@ -125,17 +116,14 @@ class Shares:
         if window_start >= self._day_start_ms:
             yield "day"
 
-    def _take_off(self, span: Span, minute: _Minute) -> None:
-        for sums, leaving in ((self.guides[span], minute.guides), (self.links[span], minute.links)):
-            for name, (clicks, human) in leaving.counts.items():
-                sums.add(name, -clicks, -human)
+    def _take_off(self, span: Span, minute: Sums) -> None:
+        for name, counts in minute.counts.items():
+            self.sums[span].add(name, tuple(map(neg, counts)))
 
     def _begin_day(self, day_start_ms: int) -> None:
         self._day_start_ms = day_start_ms
-        self.guides["day"].clear()
-        self.links["day"].clear()
+        self.sums["day"].clear()
         for start, minute in self._minutes.items():
             if start >= day_start_ms:
-                for sums, part in ((self.guides["day"], minute.guides), (self.links["day"], minute.links)):
-                    for name, (clicks, human) in part.counts.items():
-                        sums.add(name, clicks, human)
+                for name, counts in minute.counts.items():
+                    self.sums["day"].add(name, counts)

@@ -4,7 +4,7 @@ Loaded from written windows when a partition is recovered, then moved by what ea
 open windows hold is in no written window that is loaded: their first flush counts them in full.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Final
@@ -39,13 +39,14 @@ class Gauges:
         self._zone = zone
         self._top_links = top_links
         self._clock = clock
-        self._shares = Shares(*self._now())
+        self._guides, self._links = Shares(*self._now()), Shares(*self._now())
         self._shown: dict[Span, set[str]] = {span: set() for span in SPANS}
         self._next_top_s = 0.0
 
     def clear(self) -> None:
         """The partitions were given up."""
-        self._shares.clear()
+        self._guides.clear()
+        self._links.clear()
 
     async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
         """Add what was written of a partition's closed windows."""
@@ -53,28 +54,28 @@ class Gauges:
         hour_ms = window_of(now_ms) - _HOUR_MS + WINDOW_MS
         rows = await sink.ask("shares", lambda ch: recount.shares(ch, partition, day_ms, hour_ms, closed_before_ms))
         for minute, guide, link, clicks, human in rows:
-            self._shares.add(minute, guide or NOBODY, link, (clicks, human))
+            self._add(minute, guide, link, (clicks, human))
 
-    def grew(self, rows: Iterable[WindowRow], growth: Iterable[Counts]) -> None:
-        """Add what flushed rows gained since they were last written."""
-        for row, counts in zip(rows, growth, strict=True):
-            self._shares.add(row.window_start, row.guide_id or NOBODY, row.link, counts)
+    def grew(self, rows: Iterable[WindowRow], before: Iterable[WindowRow | None]) -> None:
+        """Add what rows say more, or less, than they said before; None: it is new."""
+        for row, had in zip(rows, before, strict=True):
+            counts = (row.clicks, row.human_clicks)
+            if had:
+                counts = (row.clicks - had.clicks, row.human_clicks - had.human_clicks)
+            self._add(row.window_start, row.guide_id, row.link, counts)
 
-    def restated(self, before: Iterable[WindowRow], after: Iterable[WindowRow]) -> None:
+    def restated(self, before: Iterable[WindowRow], after: Sequence[WindowRow]) -> None:
         """Add what recounted rows say more, or less, than the rows written before."""
-        had = {row[:4]: (row.clicks, row.human_clicks) for row in before}
-        rows = list(after)
-        growth = []
-        for row in rows:
-            clicks, human = had.get(row[:4], (0, 0))
-            growth.append((row.clicks - clicks, row.human_clicks - human))
-        self.grew(rows, growth)
+        had = {row[:4]: row for row in before}
+        self.grew(after, [had.get(row[:4]) for row in after])
 
     def show(self) -> None:
         """Move on to now and set the gauges that changed; label values without clicks disappear."""
-        self._shares.roll(*self._now())
+        now = self._now()
+        self._guides.roll(*now)
+        self._links.roll(*now)
         for span in SPANS:
-            for guide, counts in self._shares.guides[span].take_changed():
+            for guide, counts in self._guides.sums[span].take_changed():
                 _set((metrics.GUIDE_CLICKS, metrics.GUIDE_HUMAN_CLICKS), guide, span, counts)
         started_s = monotonic()
         if started_s >= self._next_top_s:
@@ -83,8 +84,12 @@ class Gauges:
             ended_s = monotonic()
             self._next_top_s = ended_s + _COST * (ended_s - started_s)
 
+    def _add(self, window_start: int, guide: str, link: str, counts: Counts) -> None:
+        self._guides.add(window_start, guide or NOBODY, counts)
+        self._links.add(window_start, link, counts)
+
     def _show_links(self, span: Span) -> None:
-        sums = self._shares.links[span]
+        sums = self._links.sums[span]
         if not sums.take_changed():
             return
         best = top(sums, self._top_links)
@@ -94,7 +99,7 @@ class Gauges:
         for link, counts in best.names.items():
             _set(gauges, link, span, counts)
         self._shown[span] = set(best.names)
-        metrics.LINK_CLICKS_REST.labels(span).set(best.rest_clicks)
+        metrics.LINK_CLICKS_REST.labels(span).set(best.rest)
         metrics.LINKS_LEFT_OUT.labels(span).set(best.left_out)
 
     def _now(self) -> tuple[int, int]:

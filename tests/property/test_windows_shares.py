@@ -28,7 +28,7 @@ def test_sums_equal_a_count_from_the_beginning(drawn: list[tuple[int, int, str, 
         now += minutes * WINDOW_MS
         shares.roll(now, day_of(now))
         start = window_of(now) - ago * WINDOW_MS
-        shares.add(start, f"guide of {link}", link, (clicks, human))
+        shares.add(start, link, (clicks, human))
         grown.append((now, start, link, clicks, human))
     for span, since in (("5m", now - 4 * WINDOW_MS), ("1h", now - 59 * WINDOW_MS), ("day", day_of(now))):
         wanted: dict[str, Counts] = {}
@@ -38,18 +38,16 @@ def test_sums_equal_a_count_from_the_beginning(drawn: list[tuple[int, int, str, 
                 had = wanted.get(link, (0, 0))
                 wanted[link] = (had[0] + clicks, had[1] + human)
         spans: dict[str, Span] = {name: name for name in SPANS}
-        assert shares.links[spans[span]].counts == wanted
-        guides = {f"guide of {link}": counts for link, counts in wanted.items()}
-        assert shares.guides[spans[span]].counts == guides
+        assert shares.sums[spans[span]].counts == wanted
 
 
 @given(st.dictionaries(st.text(max_size=3), st.tuples(st.integers(1, 50), st.integers(0, 50))), st.integers(1, 8))
 def test_top_and_rest_add_up_to_everything(counts: dict[str, Counts], number: int) -> None:
     sums = Sums()
-    for name, (clicks, human) in counts.items():
-        sums.add(name, clicks, human)
+    for name, numbers in counts.items():
+        sums.add(name, numbers)
     best = top(sums, number)
-    assert sum(clicks for clicks, _ in best.names.values()) + best.rest_clicks == sum(c for c, _ in counts.values())
+    assert sum(clicks for clicks, _ in best.names.values()) + best.rest == sum(c for c, _ in counts.values())
     assert len(best.names) + best.left_out == len(counts)
     assert len(best.names) == min(number, len(counts))
     left = [clicks for name, (clicks, _) in counts.items() if name not in best.names]
@@ -58,8 +56,8 @@ def test_top_and_rest_add_up_to_everything(counts: dict[str, Counts], number: in
 
 def test_a_name_that_comes_down_to_nothing_is_gone_and_said_to_be() -> None:
     sums = Sums()
-    sums.add("a", 2, 1)
+    sums.add("a", (2, 1))
     assert sums.take_changed() == [("a", (2, 1))]
-    sums.add("a", -2, -1)
+    sums.add("a", (-2, -1))
     assert sums.take_changed() == [("a", None)]
     assert sums.take_changed() == []
