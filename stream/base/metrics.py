@@ -84,7 +84,9 @@ OPEN_WINDOWS = Gauge("guidestream_open_windows", "Window rows held in memory.")
 LATE_WINDOWS = Gauge("guidestream_late_windows", "Windows marked to be recounted from raw rows.")
 SINK_ERRORS = Counter("guidestream_sink_errors", "Failed requests to ClickHouse, each tried again.", ["statement"])
 AUDIT_DIFFERENCE = Gauge(
-    "guidestream_audit_difference", "Clicks by which windows and raw rows differ; 0 is the only good value.", ["topic"]
+    "guidestream_audit_difference",
+    "Events and customers by which tables differ from raw rows; 0 is good.",
+    ["topic"],
 )
 AUDIT_TIME = Gauge(
     "guidestream_audit_timestamp_seconds",
@@ -104,3 +106,14 @@ LINK_HUMAN_CLICKS = Gauge(
 )
 LINK_CLICKS_REST = Gauge("guidestream_link_clicks_rest", "Clicks of all links that top N left out.", ["window"])
 LINKS_LEFT_OUT = Gauge("guidestream_links_left_out", "How many links top N left out.", ["window"])
+GUIDE_CONVERSIONS = Gauge(
+    "guidestream_guide_conversions", "Conversions credited to a guide, by type.", ["guide", "type", "window"]
+)
+GUIDE_REVENUE = Gauge(
+    "guidestream_guide_revenue",
+    "Amount of paid orders credited to a guide, in the brand's currency.",
+    ["guide", "window"],
+)
+GUIDE_REFUNDS = Gauge(
+    "guidestream_guide_refunds", "Amount refunded of orders credited to a guide, likewise.", ["guide", "window"]
+)

@@ -1,0 +1,77 @@
+"""Gauges of what happened after the click: this worker's share per credited guide, as `Gauges` has it for clicks."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from schemas.windows import WINDOW_MS, ConversionWindowRow, window_of
+from stream.aggregate.shares import SPANS, Counts, Shares, Span
+from stream.base import metrics
+from stream.base.clock import Clock
+from stream.sink.stage_shares import STAGES, numbers, stage_shares
+from stream.worker.gauges import NOBODY, day_start
+from stream.worker.sink import Sink
+
+_HOUR_MS: Final = 60 * WINDOW_MS
+_UNIT: Final = 10_000
+"""Amounts are kept in ten-thousandths."""
+
+
+class StageGauges:
+    """Keeps the sums of all partitions of this worker and shows them."""
+
+    def __init__(self, zone: ZoneInfo, clock: Clock) -> None:
+        self._zone = zone
+        self._clock = clock
+        self._guides = Shares(*self._now())
+
+    def clear(self) -> None:
+        """The partitions were given up."""
+        self._guides.clear()
+
+    async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
+        """Add what was written of a partition's closed windows."""
+        now_ms, day_ms = self._now()
+        hour_ms = window_of(now_ms) - _HOUR_MS + WINDOW_MS
+        rows = await sink.ask("stages", lambda ch: stage_shares(ch, partition, day_ms, hour_ms, closed_before_ms))
+        for minute, guide, counts in rows:
+            self._guides.add(minute, guide or NOBODY, counts)
+
+    def grew(self, rows: Iterable[ConversionWindowRow], before: Iterable[ConversionWindowRow | None]) -> None:
+        """Add what rows say more, or less, than they said before; None: it is new."""
+        for row, had in zip(rows, before, strict=True):
+            counts = numbers(row)
+            if had:
+                counts = tuple(now - then for now, then in zip(counts, numbers(had), strict=True))
+            if any(counts):
+                self._guides.add(row.window_start, row.guide_id or NOBODY, counts)
+
+    def restated(self, before: Iterable[ConversionWindowRow], after: Sequence[ConversionWindowRow]) -> None:
+        """Add what recounted rows say more, or less, than the rows written before."""
+        had = {row[:4]: row for row in before}
+        self.grew(after, [had.get(row[:4]) for row in after])
+
+    def show(self) -> None:
+        """Move on to now and set the gauges that changed; a number that is none has no series."""
+        self._guides.roll(*self._now())
+        for span in SPANS:
+            for guide, counts in self._guides.sums[span].take_changed():
+                _show(guide, span, counts)
+
+    def _now(self) -> tuple[int, int]:
+        now_ms = self._clock()
+        return now_ms, day_start(now_ms, self._zone)
+
+
+def _show(guide: str, span: Span, counts: Counts | None) -> None:
+    *stages, paid, refunded = counts or (0,) * (len(STAGES) + 2)
+    for stage, count in zip(STAGES, stages, strict=True):
+        if count:
+            metrics.GUIDE_CONVERSIONS.labels(guide, stage, span).set(count)
+        else:
+            metrics.GUIDE_CONVERSIONS.remove(guide, stage, span)
+    for gauge, amount in ((metrics.GUIDE_REVENUE, paid), (metrics.GUIDE_REFUNDS, refunded)):
+        if amount:
+            gauge.labels(guide, span).set(amount / _UNIT)
+        else:
+            gauge.remove(guide, span)
