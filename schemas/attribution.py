@@ -8,6 +8,10 @@ Rule = Literal["token", "customer", "visitor", "guide", "none"]
 """The first of these that holds gives the credit (DOMAIN, Attribution)."""
 RULES: Final[tuple[Rule, ...]] = ("token", "customer", "visitor", "guide", "none")
 
+SKEW_MS: Final = 5 * 60_000
+"""A click leads to an event only if it is no later, give or take what two clocks may differ (`worker.future_ms` allows
+as much by default)."""
+
 
 class Touch(NamedTuple):
     """A click that led to something. Touches sort by time, then by click id, so that equals have one order."""

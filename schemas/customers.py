@@ -1,0 +1,127 @@
+"""What is known of a customer: the state that events are applied to, and the columns that show it in SQL.
+
+The state is written as one JSON object to `customer_states.state`, with sorted names, so that equal states are equal
+bytes. Times are milliseconds since 1970 UTC, 0 for never; money is integers of ten-thousandths (`schemas.money`). How
+events change it stands in `stream.attribute.customer`.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from schemas.attribution import Touch
+
+STATE_VERSION: Final = 1
+EndedBy = Literal["customer", "guide", "transfer"]
+
+
+class UnreadableStateError(ValueError):
+    """Bytes that are no state of a version that this reader knows."""
+
+
+class Messages(msgspec.Struct, omit_defaults=True, gc=False):
+    """When messages were sent, thinned to what a first effective contact may still need; see `contact`."""
+
+    incoming: list[int] = msgspec.field(default_factory=list)
+    """By the customer, ascending."""
+    outgoing: list[int] = msgspec.field(default_factory=list)
+    """By guides, ascending."""
+    settled_at: int = 0
+    """The first time that a message met one of the other direction within a period: what is later cannot matter."""
+
+
+class CustomerState(msgspec.Struct, omit_defaults=True, gc=False, tag_field="v", tag=STATE_VERSION):
+    """All events of one customer, in one Kafka partition or in several that were merged."""
+
+    begun: dict[str, int] = msgspec.field(default_factory=dict)
+    """By guide: when a friend relation was last made, or taken over."""
+    ended: dict[str, tuple[int, EndedBy]] = msgspec.field(default_factory=dict)
+    """By guide: when a relation last ended, and who ended it."""
+    first_added_at: int = 0
+    touches: list[Touch] = msgspec.field(default_factory=list)
+    """The first and the last ones, ascending."""
+    messages: Messages = msgspec.field(default_factory=Messages)
+    first_order_at: int = 0
+    last_order_at: int = 0
+    orders: int = 0
+    revenue: int = 0
+    refunds: int = 0
+    margin: int = 0
+    """Of orders, less that of refunds."""
+    tags: dict[str, tuple[int, bool]] = msgspec.field(default_factory=dict)
+    """By tag: its last change, and whether that took it off."""
+    consent: tuple[int, bool] | None = None
+    """Its last change, and whether that withdrew it."""
+    last_active_at: int = 0
+    referred: tuple[int, str] | None = None
+    """When the customer was first brought, and by which customer."""
+
+
+class Relation(NamedTuple):
+    """What is known of a customer and one guide; they are friends now if it was made later than it ended."""
+
+    guide_id: str
+    added_at: int | None
+    ended_at: int | None
+    ended_by: EndedBy | Literal[""]
+
+
+class Tag(NamedTuple):
+    """The last change of one tag."""
+
+    tag: str
+    at: int
+    is_set: bool
+
+
+class CustomerRow(NamedTuple):
+    """The columns of `customer_states` that say what the state says; times in ms, money in ten-thousandths."""
+
+    relations: tuple[Relation, ...]
+    """By guide id, ascending; so `tags` by tag."""
+    first_added_at: int | None
+    first_touch_at: int | None
+    first_click_id: str
+    first_guide_id: str
+    first_link: str
+    first_variant: str
+    last_touch_at: int | None
+    last_click_id: str
+    last_guide_id: str
+    last_link: str
+    last_variant: str
+    messages_in: tuple[int, ...]
+    messages_out: tuple[int, ...]
+    first_contact_at: int | None
+    first_order_at: int | None
+    last_order_at: int | None
+    orders: int
+    revenue: int
+    refunds: int
+    margin: int
+    tags: tuple[Tag, ...]
+    consent: Literal["given", "withdrawn", ""]
+    consent_at: int | None
+    last_active_at: int | None
+    referred_by: str
+
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_decoder: Final = msgspec.json.Decoder(CustomerState)
+
+
+def encode_state(state: CustomerState) -> bytes:
+    """The JSON of a state."""
+    return _encoder.encode(state)
+
+
+def decode_state(value: bytes | str) -> CustomerState:
+    """The state that `encode_state` wrote.
+
+    Raises:
+        UnreadableStateError: it is of another version, or damaged.
+    """
+    try:
+        return _decoder.decode(value)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UnreadableStateError(f"the state of a customer cannot be read: {error}") from error

@@ -1,0 +1,245 @@
+"""What events make of a customer. Every order of arrival gives the same state, byte by byte.
+
+Each part of the state is a sum, an earliest, a latest, or a bounded list of the latest: none remembers an order.
+By event time, after clamping, the rules are:
+
+- **Add and delete.** With each guide the last add and the last end count, whoever ended it. They are friends if the add
+  is later; at the same moment the end wins. So an add after a delete makes friends again, a delete that arrives before
+  the add that it ends ends it, and a delete that is older than the add does nothing. `first_added_at` is the first add
+  of all, by `friend_added` alone.
+- **Transfer.** Ends the relation with `from_guide`, by `transfer`, and begins one with `guide_id`; it counts as no add
+  and as no delete.
+- **Orders and refunds** are sums and need not know each other: a refund may come before its order, and an order before
+  the add. A refund without `margin` leaves the margin as it is. An order is known by its event id alone: two events of
+  two ids with one `order_id` are two orders, so producers make the event id of the order id.
+- **Messages** may come before the add; a contact is one with the brand, whoever was the guide (`contact`).
+- **Consent and tags**: the last statement wins; at the same moment withdrawn wins over given, taken off over set.
+- **Referral**: the first one wins; at the same moment the lower id of who referred.
+- **Touches**: clicks that came with a token on an event of this customer, each once; the first and the last 15. A
+  click that happened after the event (see `SKEW_MS`) is none. What was found by other rules is not kept: it depends on
+  what was known when the event came.
+- **Alias** changes neither of the two states; who reads a customer merges them (`merge`).
+- **Last activity** is the customer's own: not a guide's message, drop, tag or task.
+
+Sums have no bound; a column shows them clamped to what Decimal(18, 4) holds. Of more than `GUIDES` guides or `TAGS`
+tags the latest are kept.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any, Final, TypeVar
+
+from schemas.attribution import SKEW_MS, Touch
+from schemas.conversions import Conversion
+from schemas.customers import CustomerRow, CustomerState, EndedBy, Relation, Tag
+from schemas.money import clamped, units
+from stream.attribute import contact
+
+GUIDES: Final = 64
+TAGS: Final = 128
+TOUCHES: Final = 16
+"""The first one and the last 15."""
+OWN_ACTS: Final = frozenset(
+    {"friend_requested", "friend_added", "friend_deleted", "message_in", "group_joined", "lead", "page_view"}
+    | {"store_visit", "order_paid", "order_refunded", "shared", "referred", "satisfaction", "consent"}
+)
+"""Types of what a customer does, not what is done to them."""
+
+Value = TypeVar("Value", int, tuple[int, EndedBy], tuple[int, bool])
+
+
+def apply(state: CustomerState, event: Conversion, time_ms: int, touch: Touch | None = None) -> None:
+    """Take one event of the customer into the state; an event must be taken in once.
+
+    Args:
+        state: changed in place.
+        event: checked before (`check_conversion`, `decode_conversion`).
+        time_ms: when it happened, after clamping.
+        touch: the click of the event's own valid token.
+    """
+    kind = event["type"]
+    if time_ms > state.last_active_at and kind in OWN_ACTS:
+        state.last_active_at = time_ms
+    step = _STEPS.get(kind)
+    if step:
+        step(state, event, time_ms)
+    if touch is not None and touch.at_ms <= time_ms + SKEW_MS:
+        _touch(state.touches, touch)
+
+
+def merge(states: Iterable[CustomerState]) -> CustomerState:
+    """The state of all events of several states that have none in common: of other partitions, of an alias."""
+    parts = list(states)
+    whole = CustomerState(messages=contact.union(part.messages for part in parts))
+    for part in parts:
+        _absorb(whole, part)
+    return whole
+
+
+def summary(state: CustomerState, contact_ms: int) -> CustomerRow:
+    """What a state says, for SQL; `contact_ms` is how far apart the messages of an effective contact may be."""
+    first, last = (state.touches[0], state.touches[-1]) if state.touches else (_NO_TOUCH, _NO_TOUCH)
+    incoming, outgoing = state.messages.incoming, state.messages.outgoing
+    consent_at, withdrawn = state.consent or (0, False)
+    return CustomerRow(
+        relations=_relations(state),
+        first_added_at=state.first_added_at or None,
+        first_touch_at=first.at_ms or None,
+        first_click_id=first.click_id,
+        first_guide_id=first.guide_id,
+        first_link=first.link,
+        first_variant=first.variant,
+        last_touch_at=last.at_ms or None,
+        last_click_id=last.click_id,
+        last_guide_id=last.guide_id,
+        last_link=last.link,
+        last_variant=last.variant,
+        messages_in=tuple(incoming),
+        messages_out=tuple(outgoing),
+        first_contact_at=contact.first_contact(incoming, outgoing, contact_ms) or None,
+        first_order_at=state.first_order_at or None,
+        last_order_at=state.last_order_at or None,
+        orders=state.orders,
+        revenue=clamped(state.revenue),
+        refunds=clamped(state.refunds),
+        margin=clamped(state.margin),
+        tags=tuple([Tag(tag, at, not off) for tag, (at, off) in sorted(state.tags.items())]),
+        consent=("withdrawn" if withdrawn else "given") if consent_at else "",
+        consent_at=consent_at or None,
+        last_active_at=state.last_active_at or None,
+        referred_by=state.referred[1] if state.referred else "",
+    )
+
+
+def _added(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    state.first_added_at = _earlier(state.first_added_at, time_ms)
+    _latest(state.begun, event["guide_id"], time_ms, GUIDES)
+
+
+def _deleted(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    _latest(state.ended, event["guide_id"], (time_ms, "customer"), GUIDES)
+
+
+def _dropped(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    _latest(state.ended, event["guide_id"], (time_ms, "guide"), GUIDES)
+
+
+def _transferred(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    _latest(state.ended, _text(event, "from_guide"), (time_ms, "transfer"), GUIDES)
+    _latest(state.begun, event["guide_id"], time_ms, GUIDES)
+
+
+def _message_in(state: CustomerState, _: Conversion, time_ms: int) -> None:
+    contact.note(state.messages, time_ms, incoming=True)
+
+
+def _message_out(state: CustomerState, _: Conversion, time_ms: int) -> None:
+    contact.note(state.messages, time_ms, incoming=False)
+
+
+def _paid(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    state.orders += 1
+    state.revenue += units(event["amount"])
+    state.margin += units(event.get("margin", "0"))
+    state.first_order_at = _earlier(state.first_order_at, time_ms)
+    state.last_order_at = max(state.last_order_at, time_ms)
+
+
+def _refunded(state: CustomerState, event: Conversion, _: int) -> None:
+    state.refunds += units(event["amount"])
+    state.margin -= units(event.get("margin", "0"))
+
+
+def _tagged(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    _latest(state.tags, _text(event, "tag"), (time_ms, bool(event["properties"].get("removed"))), TAGS)
+
+
+def _consent(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    said = (time_ms, not event["properties"]["given"])
+    state.consent = max(state.consent or said, said)
+
+
+def _referred(state: CustomerState, event: Conversion, time_ms: int) -> None:
+    said = (time_ms, _text(event, "referred_by"))
+    state.referred = min(state.referred or said, said)
+
+
+_STEPS: Final = {
+    "friend_added": _added,
+    "friend_deleted": _deleted,
+    "friend_dropped": _dropped,
+    "transferred": _transferred,
+    "message_in": _message_in,
+    "message_out": _message_out,
+    "order_paid": _paid,
+    "order_refunded": _refunded,
+    "tagged": _tagged,
+    "consent": _consent,
+    "referred": _referred,
+}
+_NO_TOUCH: Final = Touch(0, "", "")
+
+
+def _absorb(whole: CustomerState, part: CustomerState) -> None:
+    for guide, at_ms in part.begun.items():
+        _latest(whole.begun, guide, at_ms, GUIDES)
+    for guide, end in part.ended.items():
+        _latest(whole.ended, guide, end, GUIDES)
+    for tag, change in part.tags.items():
+        _latest(whole.tags, tag, change, TAGS)
+    for touch in part.touches:
+        _touch(whole.touches, touch)
+    for name in ("orders", "revenue", "refunds", "margin"):
+        setattr(whole, name, getattr(whole, name) + getattr(part, name))
+    for name in ("first_added_at", "first_order_at"):
+        setattr(whole, name, _earlier(getattr(whole, name), getattr(part, name)))
+    for name in ("last_order_at", "last_active_at"):
+        setattr(whole, name, max(getattr(whole, name), getattr(part, name)))
+    if part.consent:
+        whole.consent = max(whole.consent or part.consent, part.consent)
+    if part.referred:
+        whole.referred = min(whole.referred or part.referred, part.referred)
+
+
+def _relations(state: CustomerState) -> tuple[Relation, ...]:
+    begun, ended = state.begun, state.ended
+    # Where ends were dropped, nobody knows whether a relation that is older than those that are left has ended.
+    known_since = min(at for at, _ in ended.values()) if len(ended) >= GUIDES else 0
+    rows = [Relation(guide, begun.get(guide), *end) for guide, end in ended.items()]
+    rows += [
+        Relation(guide, at_ms, None, "") for guide, at_ms in begun.items() if guide not in ended and at_ms > known_since
+    ]
+    return tuple(sorted(rows, key=itemgetter(0)))
+
+
+def _latest(latest: dict[str, Value], name: str, value: Value, most: int) -> None:
+    """Keep the greatest value of a name, and of more than `most` names those with the greatest."""
+    known = latest.get(name)
+    if known is not None and known >= value:
+        return
+    latest[name] = value
+    if len(latest) > most:
+        del latest[min(latest, key=lambda each: (latest[each], each))]
+
+
+def _touch(touches: list[Touch], touch: Touch) -> None:
+    """Keep a click once, with the fullest of what is known of it."""
+    place = bisect_left(touches, touch[:2])
+    if place < len(touches) and touches[place][:2] == touch[:2]:
+        touches[place] = max(touches[place], touch)
+        return
+    touches.insert(place, touch)
+    if len(touches) > TOUCHES:
+        del touches[1]
+
+
+def _earlier(known: int, time_ms: int) -> int:
+    """The earlier of two moments, of which 0 is none."""
+    return min(known, time_ms) if known and time_ms else known or time_ms
+
+
+def _text(event: Conversion, name: str) -> str:
+    """A property that the event's type must have."""
+    value: Any = event["properties"][name]
+    return str(value)
