@@ -101,7 +101,8 @@ _ORDER = Needs(fields=("order_id", "amount"))
 _TASK = Needs(fields=("guide_id",), properties={"task": _WORD})
 
 NEEDS: Final[Mapping[str, Needs]] = {
-    "friend_requested": _WITH_GUIDE,
+    # An acquisition link tells of a request by its click alone: who asked is known when they have become friends.
+    "friend_requested": _OF_SOMEBODY,
     "friend_added": _WITH_GUIDE,
     "friend_deleted": _WITH_GUIDE,
     "friend_dropped": _WITH_GUIDE,
