@@ -1,0 +1,89 @@
+"""Text, numbers and flags of payloads."""
+
+import math
+import re
+from datetime import date, datetime
+from typing import Any, Final
+
+from schemas.rejects import Reject
+
+EXACT_DIGITS: Final = 10**15
+"""Spreadsheets keep 15 digits of a number and put zeros for the rest: an id of more is not what it was."""
+_SHORTENED = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+[0-9]{2,}")
+_SHOWN: Final = 40
+_YES: Final = frozenset({"yes", "true", "1", "y", "是", "有", "同意", "已授权"})
+_NO: Final = frozenset({"no", "false", "0", "n", "否", "无", "不同意", "未授权"})
+
+
+def quoted(raw: Any) -> str:
+    """A value as messages show it: cut, and nothing in it that a terminal would obey."""
+    return ascii_safe(raw[:_SHOWN] if isinstance(raw, str) else str(raw)[:_SHOWN])
+
+
+def ascii_safe(text: str) -> str:
+    """Quotes around it; what cannot be printed is escaped, Chinese is not."""
+    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text) + "'"
+
+
+def text(raw: Any) -> str:
+    """An id or a word."""
+    if type(raw) is str:
+        if _SHORTENED.fullmatch(raw):
+            raise Reject(
+                "out_of_range", f"{quoted(raw)} was shortened by a spreadsheet; make the column text before saving"
+            )
+        return raw
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, int):
+        return str(raw)
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < EXACT_DIGITS:
+        return str(int(raw))
+    if isinstance(raw, float):
+        raise Reject("out_of_range", f"{raw} is a number that lost digits; send ids as text")
+    if isinstance(raw, date | datetime):
+        return raw.isoformat()
+    raise Reject("wrong_type", f"{quoted(raw)} is no text")
+
+
+def word(raw: Any) -> str:
+    """For comparisons, which never fail."""
+    if type(raw) is str:
+        return raw
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < EXACT_DIGITS:
+        return str(int(raw))
+    return str(raw) if isinstance(raw, int | float) else ""
+
+
+def plain(raw: Any) -> Any:
+    """Text, number or flag as it came."""
+    if isinstance(raw, str | bool | int):
+        return raw
+    if isinstance(raw, float):
+        return int(raw) if raw.is_integer() and abs(raw) < EXACT_DIGITS else raw
+    return text(raw)
+
+
+def number(raw: Any) -> int | float:
+    """A number, from text too."""
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        raise Reject("wrong_type", f"{quoted(raw)} is no number")
+    try:
+        value = float(raw) if not isinstance(raw, str) or len(raw) <= _SHOWN else math.nan
+    except (ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise Reject("out_of_range", f"{quoted(raw)} is no number")
+    return int(value) if value.is_integer() else value
+
+
+def flag(raw: Any) -> bool:
+    """Yes or no."""
+    known = word(raw).casefold()
+    if known in _YES:
+        return True
+    if known in _NO:
+        return False
+    raise Reject("out_of_range", f"{quoted(raw)} is neither yes nor no")
