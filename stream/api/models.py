@@ -1,6 +1,6 @@
 """What the API answers: the shapes of its JSON, from which the OpenAPI document is made."""
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,33 @@ class Problem(Body):
     status: Annotated[int, Field(ge=400, le=599)]
     detail: Annotated[str, Field(description="what is wrong, and the fix")]
     field: Annotated[str, Field(description="name of the parameter that is wrong, or empty")] = ""
+
+
+class EventProblem(Problem):
+    """Why one event was not taken."""
+
+    field: Annotated[str, Field(description="name of the event's field that is wrong, or empty")] = ""
+    reason: Annotated[str, Field(description="a word of a closed list, the same that dead letters have")]
+
+
+class EventOutcome(Body):
+    """What became of one event."""
+
+    event_id: Annotated[str, Field(description="empty when the event has none that could be one")]
+    status: Annotated[
+        Literal["accepted", "duplicate", "rejected"],
+        Field(description="duplicate: its event_id was accepted before, as far as this process remembers"),
+    ]
+    problem: Annotated[EventProblem | None, Field(description="only of a rejected event")] = None
+
+
+class EventOutcomes(Body):
+    """What became of the events of one request."""
+
+    accepted: int
+    duplicate: int
+    rejected: int
+    outcomes: Annotated[list[EventOutcome], Field(description="one for each event, in their order")]
 
 
 class Store(Body):

@@ -6,6 +6,7 @@ of its inside.
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any, Final
 
 from granian import _granian
@@ -16,7 +17,6 @@ from granian.server.embed import Server as Embedded
 _HEADER_TIMEOUT_MS: Final = 10_000
 _BUFFER_BYTES: Final = 16 * 1024
 """Request line and headers together; a longer request is refused by the engine."""
-_MAX_UNDER_WAY: Final = 256
 _BACKLOG: Final = 1024
 _engine: Any = _granian  # its stub tells of an older version
 
@@ -24,14 +24,14 @@ _engine: Any = _granian  # its stub tells of an older version
 class Server(Embedded):
     """Serves an ASGI application without lifespan; `serve` until `stop`."""
 
-    def __init__(self, app: Any, listening: socket.socket) -> None:
+    def __init__(self, app: Any, listening: socket.socket, *, max_connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS, max_buffer_size=_BUFFER_BYTES),
             websockets=False,
-            backpressure=_MAX_UNDER_WAY,
+            backpressure=max_connections,
             log_enabled=False,
         )
         self._listening = listening
@@ -41,10 +41,11 @@ class Server(Embedded):
         self._shd = _engine.SocketHolder(self._listening.detach(), uds=False, backlog=_BACKLOG)
 
     async def run(self, until: asyncio.Event, *, stop_seconds: float) -> None:
-        """Serve until the event is set, then finish what is under way; what takes longer is cut off."""
+        """Serve until the event is set, then finish what is under way; what takes longer is cut off by our end."""
         serving = asyncio.create_task(self.serve())
         stopping = asyncio.create_task(until.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         self.stop()  # type: ignore[no-untyped-call]  # it has no annotations
-        await asyncio.wait_for(serving, stop_seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(serving, stop_seconds)

@@ -279,6 +279,22 @@ class Api(Section):
     port: Port = Field(8000, description="port; 0 picks a free one")
     admin_host: str = Field("127.0.0.1", description="address of its /healthz, /readyz, /metrics")
     admin_port: Port = Field(9110, description="admin port; 0 picks a free one")
+    max_connections: int = Field(4096, ge=1, description="open connections at once; more wait")
+    trusted_proxies: int = Field(
+        0, ge=0, le=16, description="the client's IP is the N-th from the right of X-Forwarded-For; 0: the peer's"
+    )
+    body_ms: Milliseconds = Field(10_000, ge=100, description="how long a request may take to send its body")
+    held_bytes: int = Field(
+        128 * 1024**2, ge=1024**2, description="bodies in memory, of all requests together; beyond it 503, try again"
+    )
+    max_body_bytes: int = Field(8 * 1024**2, ge=1024, description="a request with events, as it is sent")
+    max_unpacked_bytes: int = Field(32 * 1024**2, ge=1024, description="a request with events that came as gzip")
+    max_events: int = Field(10_000, ge=1, description="events in one request")
+    events_per_second: int = Field(50_000, ge=1, description="events of one API key; beyond it 429, try again")
+    collect_per_second: int = Field(1_000, ge=1, description="events from landing pages, of all visitors together")
+    collect_per_minute: int = Field(
+        600, ge=1, description="the same of one network: 256 addresses of IPv4, a site of IPv6 (/48)"
+    )
 
 
 class Broker(Section):

@@ -7,9 +7,9 @@ import yaml
 from hypothesis import settings
 
 from schemas.registry import Campaign, Guide, Link, Owner, Store, Variant
-from stream.api.app import create_app
 from stream.registry.snapshot import Builder
-from tests.support.openapi import FILE, Shown, generated
+from tests.support.api import Api
+from tests.support.openapi import FILE, generated
 
 STORES = [Store(f"s{n}", f"门店{n}", "east", "华东") for n in range(8)]
 GUIDES = [Guide(f"g{n}", f"导购{n}", f"s{n % 8}", hire_date="2024-03-01", monthly_cost="8000.50") for n in range(30)]
@@ -35,7 +35,7 @@ LINKS = [
         status=307,
     ),
 ]
-APP = create_app(Shown(Builder().add(*STORES, *GUIDES, *CAMPAIGNS, *LINKS).build(1)), public_url="https://s.example")
+APP = Api(Builder().add(*STORES, *GUIDES, *CAMPAIGNS, *LINKS).build(1)).app
 DOCUMENTED = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 

@@ -5,23 +5,14 @@ from typing import Any
 
 import yaml
 
-from stream.api.app import create_app
-from stream.registry.snapshot import Snapshot
+from tests.support.api import Api
 
 FILE = Path(__file__).parents[2] / "schemas" / "openapi.yaml"
 
 
-class Shown:
-    """A registry that a test sets."""
-
-    def __init__(self, snapshot: Snapshot | None = None, *, ready: bool = True) -> None:
-        self.snapshot = snapshot or Snapshot()
-        self.ready = ready
-
-
 def generated() -> dict[str, Any]:
     """What the application says of itself."""
-    return create_app(Shown(), public_url="https://s.example").openapi()
+    return Api().app.openapi()
 
 
 if __name__ == "__main__":

@@ -4,9 +4,8 @@ import httpx
 import pytest
 
 from schemas.registry import Guide, Link, Owner, Removed, Store
-from stream.api.app import create_app
 from stream.registry.snapshot import Builder, Snapshot
-from tests.support.openapi import Shown
+from tests.support.api import Api, Shown
 
 
 def registry(count: int = 25) -> Snapshot:
@@ -15,15 +14,18 @@ def registry(count: int = 25) -> Snapshot:
 
 
 @pytest.fixture
-def shown() -> Shown:
-    return Shown(registry())
+def api() -> Api:
+    return Api(registry())
 
 
 @pytest.fixture
-def client(shown: Shown) -> httpx.AsyncClient:
-    app = create_app(shown, public_url="https://s.example")
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://api")
+def shown(api: Api) -> Shown:
+    return api.shown
+
+
+@pytest.fixture
+def client(api: Api) -> httpx.AsyncClient:
+    return api.client()
 
 
 async def pages(client: httpx.AsyncClient, path: str, limit: int) -> list[list[str]]:
