@@ -272,6 +272,30 @@ class Worker(Section):
     )
 
 
+class Attribution(Section):
+    """Who gets the credit for a conversion, and what counts as contact."""
+
+    customer_days: int = Field(90, ge=1, le=3650, description="a customer's click is credited this long afterwards")
+    visitor_days: int = Field(30, ge=1, le=3650, description="a visitor's last click is credited this long afterwards")
+    guide_minutes: int = Field(
+        30,
+        ge=0,
+        le=1440,
+        description="a friend added without a token is explained by the guide's clicks this long before",
+    )
+    contact_hours: int = Field(
+        48,
+        ge=24,  # what is kept of a customer's messages is exact for a day or more
+        le=720,
+        description="an effective contact is a message in each direction within so many hours of each other",
+    )
+
+    @property
+    def contact_ms(self) -> Milliseconds:
+        """The hours of an effective contact."""
+        return self.contact_hours * 3_600_000
+
+
 class Api(Section):
     """The HTTP API."""
 
@@ -347,6 +371,7 @@ class Settings(Section):
     intake: Intake = Field(default_factory=Intake)
     registry: Registry = Field(default_factory=Registry)
     worker: Worker = Field(default_factory=Worker)
+    attribution: Attribution = Field(default_factory=Attribution)
     api: Api = Field(default_factory=Api)
     broker: Broker = Field(default_factory=Broker)
     warehouse: Warehouse = Field(default_factory=Warehouse)
