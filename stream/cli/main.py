@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "guide": ("registry", "guides: add, list, show, update, disable, import, export"),
     "campaign": ("registry", "campaigns: add, list, show, update, disable, import, export"),
     "link": ("registry", "links: add, bulk, list, show, update, transfer, qr, disable, import, export"),
+    "key": ("key", "API keys: add, list, show, disable, enable, delete"),
     "edge": ("edge", "run the redirect edge"),
     "spool": ("spool", "look at what waits for Kafka"),
     "token": ("token", "read a click token"),

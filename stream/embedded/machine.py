@@ -19,6 +19,8 @@ from stream.embedded.supervisor import Process
 
 _SLACK_S = 5.0
 """Beyond a process's own deadline to drain, before it is killed."""
+_API_ANSWERS_S = 5.0
+"""What its answers under way may take before it drains."""
 
 
 def processes(settings: Settings, *, prometheus_program: Path | None = None) -> tuple[Process, ...]:
@@ -39,7 +41,12 @@ def processes(settings: Settings, *, prometheus_program: Path | None = None) -> 
         guidestream(settings, "topics", "--apply", after=kafka, once=True),
         guidestream(settings, "migrate", after=clickhouse, once=True),
         guidestream(settings, "edge", name=edge, after=("topics",), stop_s=settings.edge.drain_ms / 1000 + _SLACK_S),
-        guidestream(settings, "api", after=("topics", "migrate")),
+        guidestream(
+            settings,
+            "api",
+            after=("topics", "migrate"),
+            stop_s=_API_ANSWERS_S + settings.intake.drain_ms / 1000 + _SLACK_S,
+        ),
         guidestream(
             _as_only_worker(settings),
             "worker",
