@@ -35,6 +35,7 @@ ConversionType = Literal[
     "cost",
     "transferred",  # 客户转移: the customer was handed to `guide_id` by `from_guide`
     "alias",  # 客户合并: `alias` is another id of `customer_id`
+    "erased",  # 抹除: forget this person from here on; `guidestream erase` writes it, see schemas/erasure.py
 ]
 CONVERSION_TYPES: Final[frozenset[str]] = frozenset(ConversionType.__args__)  # type: ignore[attr-defined]
 
@@ -43,6 +44,8 @@ MAX_ID: Final = 64
 MAX_WORD: Final = 128
 """Characters of a tag and of a task."""
 DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+PSEUDONYM: Final = r"erased:[0-9a-f]{32}"
+"""What an erased person's rows stay under: random, so that it names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,10 @@ NEEDS: Final[Mapping[str, Needs]] = {
         fields=("customer_id", "guide_id"), properties={"from_guide": _ID}, differ=("guide_id", "from_guide")
     ),
     "alias": Needs(fields=("customer_id",), properties={"alias": _ID}, differ=("customer_id", "alias")),
+    "erased": Needs(
+        one_of=("customer_id", "visitor_id"),
+        properties={"pseudonym": Text(MAX_ID, pattern=PSEUDONYM), "proof": Text(MAX_ID, minimum=1)},
+    ),
 }
 
 

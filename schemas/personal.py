@@ -9,37 +9,26 @@ are no customers.
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Final
 
 from schemas.conversions import MAX_PROPERTY_TEXT, Conversion
+from schemas.erasure import ERASED, check_proof
+from schemas.person_hashes import HASH, PersonKeys, known_hashes, written_hash
 from schemas.personal_names import KINDS, PHONE, kind_of
 from schemas.phones import has_mobile, is_mobile, mobiles_in, normal_phone
 from schemas.rejects import Reject
 
-HASH_BYTES: Final = 16
+__all__ = ["PersonKeys", "phone_hashes", "protect"]
+
 MAX_NUMBERS: Final = 8
 """Mobile numbers read out of one phone property; hashes of more would not fit into it."""
 
 _Plain = str | float | bool | None
-_HASH: Final = rf"k[0-9]{{1,2}}:[0-9a-f]{{{2 * HASH_BYTES}}}"
-_are_hashes: Final = re.compile(rf"{_HASH}(?: {_HASH}){{0,{MAX_NUMBERS - 1}}}").fullmatch
+_are_hashes: Final = re.compile(rf"{HASH}(?: {HASH}){{0,{MAX_NUMBERS - 1}}}").fullmatch
 _is_hash_name: Final = re.compile(rf"(?P<kind>{'|'.join(sorted(KINDS))})_hash(?:_[0-9]{{1,2}})?").fullmatch
 _ID_PROPERTIES: Final = frozenset({"alias", "referred_by"})
-
-
-@dataclass(frozen=True, slots=True)
-class PersonKeys:
-    """The keys of personal hashes: the first writes, all live ones are looked up while one is replaced.
-
-    Hashes made with a key that is gone cannot be found by phone any more: keep a key as long as the rows it wrote.
-    """
-
-    writing_id: int
-    by_id: Mapping[int, bytes] = field(repr=False)
 
 
 def protect(event: Conversion, keys: PersonKeys) -> Conversion:
@@ -48,7 +37,8 @@ def protect(event: Conversion, keys: PersonKeys) -> Conversion:
     Protecting twice changes nothing more. The argument is never altered.
 
     Raises:
-        Reject: an id is a phone number: it would be stored in every table, so it has to be another.
+        Reject: an id is a phone number, which would be stored in every table; or it claims to erase somebody and
+            has no proof.
     """
     customer = event.get("customer_id")
     if customer and is_mobile(customer):
@@ -59,18 +49,16 @@ def protect(event: Conversion, keys: PersonKeys) -> Conversion:
     properties = event.get("properties")
     if not properties:
         return event
+    if event["type"] == ERASED:
+        check_proof(event, keys)
+        return event
     changed = _protected(properties, keys)
     return event if changed is properties else {**event, "properties": changed}
 
 
 def phone_hashes(phone: str, keys: PersonKeys) -> tuple[str, ...]:
     """What a phone number is stored as, under every live key."""
-    return person_hashes(PHONE, normal_phone(phone), keys)
-
-
-def person_hashes(kind: str, text: str, keys: PersonKeys) -> tuple[str, ...]:
-    """What `text` is stored as, under every live key; two kinds (16 bytes at most) never share a hash."""
-    return tuple(_hash(kind, text, key_id, keys) for key_id in keys.by_id)
+    return known_hashes(PHONE, normal_phone(phone), keys)
 
 
 def _protected(properties: dict[str, _Plain], keys: PersonKeys) -> dict[str, _Plain]:
@@ -127,7 +115,7 @@ def _protected_value(rule: _Rule, value: str | float, keys: PersonKeys) -> str:
         return value
     text = _as_text(value)
     if rule.kind != PHONE:
-        return _hash(rule.kind, _folded(text), keys.writing_id, keys)
+        return written_hash(rule.kind, _folded(text), keys)
     # `138... / 139...`, or a number with words around it; what is no mobile number is hashed as a whole.
     found = [] if is_mobile(text) else mobiles_in(text)[:MAX_NUMBERS]
     numbers = dict.fromkeys(text[start:end] for start, end in found) or [text]
@@ -161,12 +149,7 @@ def _replaced(text: str, spans: list[tuple[int, int]], by: list[str]) -> str:
 
 
 def _phone_hash(phone: str, keys: PersonKeys) -> str:
-    return _hash(PHONE, normal_phone(phone) or _folded(phone), keys.writing_id, keys)
-
-
-def _hash(kind: str, text: str, key_id: int, keys: PersonKeys) -> str:
-    digest = blake2b(text.encode(), digest_size=HASH_BYTES, key=keys.by_id[key_id], person=kind.encode())
-    return f"k{key_id}:{digest.hexdigest()}"
+    return written_hash(PHONE, normal_phone(phone) or _folded(phone), keys)
 
 
 def _as_text(value: str | float) -> str:

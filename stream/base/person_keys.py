@@ -1,6 +1,6 @@
 """The keys of personal hashes: from the settings, or made once and kept below data.dir."""
 
-from schemas.personal import PersonKeys
+from schemas.person_hashes import PersonKeys
 from stream.base.kept_keys import KeptKeys
 from stream.base.settings import Settings
 

@@ -111,7 +111,7 @@ def event_of(type_: str, **changes: Any) -> dict[str, Any]:
 
 
 PROPERTIES = {"task": "回访", "referred_by": "c2", "tag": "高意向", "score": 4.5, "given": False, "from_guide": "g2"}
-PROPERTIES["alias"] = "c3"
+PROPERTIES |= {"alias": "c3", "pseudonym": "erased:" + "0f" * 16, "proof": "k1:00"}
 
 
 def test_every_type_has_its_needs() -> None:
