@@ -41,6 +41,30 @@ SPOOL_AGE_SECONDS = Gauge(
 INTAKE_EVENTS = Counter(
     "guidestream_intake_events", "Conversions that were handed in, by source and fate.", ["source", "fate"]
 )
+WEBHOOKS = Counter(
+    "guidestream_webhooks",
+    "Signed messages of other systems, by what became of them: taken, skipped by the mapping, refused, replayed, "
+    "unsigned, unreadable.",
+    ["source", "outcome"],
+)
+
+# -- WeCom callbacks (api) ---------------------------------------------------------------------------------------------
+# `corp` is the name of a callback URL in the operator's file, at most 64.
+WECOM_CALLBACKS = Counter(
+    "guidestream_wecom_callbacks", "Believed requests of WeCom, by what became of them.", ["corp", "outcome"]
+)
+WECOM_REFUSED = Counter(
+    "guidestream_wecom_refused", "Requests to a callback URL that were not believed, by reason.", ["corp", "reason"]
+)
+WECOM_MESSAGES = Counter("guidestream_wecom_messages", "Messages of WeCom, by kind.", ["corp", "kind"])
+WECOM_STATES = Counter(
+    "guidestream_wecom_states",
+    "What messages had as State (customer_channel): a click token, something foreign, nothing.",
+    ["corp", "state"],
+)
+WECOM_UNKNOWN_GUIDES = Counter(
+    "guidestream_wecom_unknown_guides", "Events whose WeCom userid no guide of the registry has.", ["corp"]
+)
 
 # -- registry follower -------------------------------------------------------------------------------------------------
 REGISTRY_LINKS = Gauge("guidestream_registry_links", "Links in the snapshot in force.")

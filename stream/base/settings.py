@@ -226,6 +226,15 @@ class Intake(Section):
     drain_ms: Milliseconds = Field(10_000, ge=0, description="how long the end of a process waits for its spool")
 
 
+class Webhooks(Section):
+    """Signed messages of shops and mini-programs."""
+
+    config_file: ReadableFile | None = Field(
+        None, description="TOML: a table per source with its secrets and its mapping; none may send when unset"
+    )
+    max_bytes: int = Field(256 * 1024, ge=1024, le=16 * 1024**2, description="of one message")
+
+
 class Registry(Section):
     """Guides, links, campaigns, stores."""
 
@@ -321,6 +330,14 @@ class Api(Section):
     )
 
 
+class Wecom(Section):
+    """Callbacks of WeCom (企业微信), which the API answers."""
+
+    config_file: ReadableFile | None = Field(
+        None, description="TOML with one table for each callback URL, see deploy/wecom.example.toml; none when unset"
+    )
+
+
 class Broker(Section):
     """The embedded broker."""
 
@@ -369,10 +386,12 @@ class Settings(Section):
     edge: Edge = Field(default_factory=Edge)
     spool: Spool = Field(default_factory=Spool)
     intake: Intake = Field(default_factory=Intake)
+    webhooks: Webhooks = Field(default_factory=Webhooks)
     registry: Registry = Field(default_factory=Registry)
     worker: Worker = Field(default_factory=Worker)
     attribution: Attribution = Field(default_factory=Attribution)
     api: Api = Field(default_factory=Api)
+    wecom: Wecom = Field(default_factory=Wecom)
     broker: Broker = Field(default_factory=Broker)
     warehouse: Warehouse = Field(default_factory=Warehouse)
     prometheus: Prometheus = Field(default_factory=Prometheus)

@@ -23,8 +23,9 @@ those of the tables that an import knows by itself, which are good examples. ::
 ``from``     path or list of paths
 ``value``    a constant instead of a path
 ``default``  a constant for when no path leads to anything
-``as``       ``text``, ``money``, ``time``, ``day`` (YYYY-MM-DD), ``number``, ``flag`` (yes/no, true/false, 1/0, 是/否) or
-             ``plain`` (text, number or flag as it came). Amounts are money, ``occurred_at`` a time, properties plain, all else text
+``as``       ``text``, ``money``, ``time``, ``day`` (YYYY-MM-DD), ``number``, ``flag`` (yes/no, true/false, 1/0, 是/否)
+             or ``plain`` (text, number or flag as it came). When left out: amounts are money, ``occurred_at`` is a
+             time, properties are plain, and all else is text
 ``unit``     of money: ``yuan`` (the currency's main unit, the default) or ``fen`` (a hundredth of it)
 ``absolute`` of money: ``true`` drops a minus sign, as refunds have it in some exports
 ``format``   of a time, or a list to be tried in turn: ``auto`` (the default), ``iso``, ``epoch_s``, ``epoch_ms``,
@@ -57,8 +58,22 @@ Money is exact (never a binary fraction) and is refused rather than rounded. Num
 """
 
 from stream.mapping.apply import Mapper, Result, Skipped, compile_mapping
-from stream.mapping.read import Problems, read_mapping
+from stream.mapping.read import KEYS, Problems, read_mapping
 from stream.mapping.shapes import Nested, Table
 from stream.mapping.spec import Mapping
+from stream.mapping.unpack import MAX_DEPTH, depth_exceeds
 
-__all__ = ["Mapper", "Mapping", "Nested", "Problems", "Result", "Skipped", "Table", "compile_mapping", "read_mapping"]
+__all__ = [
+    "KEYS",
+    "MAX_DEPTH",
+    "Mapper",
+    "Mapping",
+    "Nested",
+    "Problems",
+    "Result",
+    "Skipped",
+    "Table",
+    "compile_mapping",
+    "depth_exceeds",
+    "read_mapping",
+]

@@ -12,6 +12,8 @@ from schemas.rejects import Reject
 from stream.mapping import money, times
 from stream.mapping.spec import FIELDS, Condition, Each, Hashed, Kind, Mapping, Rule, Template, Unit, Unknown, Value
 
+KEYS: Final = ("timezone", "unpack", "names", "events")
+"""Of a mapping's own table."""
 MAX_RULES: Final = 64
 MAX_PATHS: Final = 32
 MAX_TEXT: Final = 512
@@ -38,7 +40,7 @@ _ONLY_FOR: Final = {
 }
 _NAME = re.compile(r"\{([^{}]*)\}")
 _CONDITIONS: Final = (
-    "give a word, a list of words, true (leads to something), false, { not = [...] } or { zero = false }"
+    "give a word, a list of words, true (to anything), false (to nothing), { not = [...] } or { zero = false }"
 )
 _T = TypeVar("_T")
 
