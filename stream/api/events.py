@@ -88,7 +88,7 @@ class Turns:
         for start in range(0, len(events), _SLICE):
             async with self._turn:
                 outcomes += map(self._intake.take_json, events[start : start + _SLICE])
-            await asyncio.sleep(0)
+                await asyncio.sleep(0)  # within the turn: else each request would put in a slice before others are seen
         return outcomes
 
 

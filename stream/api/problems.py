@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from stream.api.models import Problem
 from stream.base import log
-from stream.base.errors import GuidestreamError, InputError
+from stream.base.errors import GuidestreamError, InputError, SpoolFullError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = "1"
@@ -33,7 +33,13 @@ def install(app: FastAPI) -> None:
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GuidestreamError)
-    detail = error.detail if isinstance(error, InputError) else str(error)
+    match error:
+        case InputError():
+            detail = error.detail
+        case SpoolFullError():  # its own words name a path of this machine
+            detail = "there is no room for events at the moment; send the same request again later"
+        case _:
+            detail = str(error)
     answer = _answer(error.http_status, detail, field=error.field if isinstance(error, InputError) else "")
     if error.retryable:
         answer.headers["Retry-After"] = _RETRY_SECONDS

@@ -32,7 +32,7 @@ _STATUSES: Final = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    *bodies.STATUSES,
+    *(status for status in bodies.STATUSES if status != HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 )
 _log = log.get(__name__)
 
@@ -58,7 +58,7 @@ def install(app: FastAPI, ports: Ports) -> None:
         },
     )
     async def receive(
-        request: Request, source: Annotated[str, Path(max_length=64, description="name of the sender")]
+        request: Request, source: Annotated[str, Path(description="name of the sender")]
     ) -> WebhookOutcomes:
         known = sources.get(source)
         if known is None:

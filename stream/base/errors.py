@@ -10,7 +10,7 @@
     |  `- ConflictError    it exists already, or was changed meanwhile               HTTP 409
     |- TokenError          a click token that is malformed, forged or of an unknown key
     |- UnavailableError    a peer is down or slow: Kafka, ClickHouse                 retry, HTTP 503
-    |- SpoolFullError      the spool reached its cap: the event is dropped, counted
+    |- SpoolFullError      the spool reached its cap: the event is dropped, counted      retry, HTTP 503
     |- InvariantError      a promise of the design does not hold: the process ends   a bug or a damaged store
     `- RejectLimitError    the worker would reject more than the set share: it ends, with the reasons    exit 3
 """
@@ -91,6 +91,7 @@ class UnavailableError(GuidestreamError):
 class SpoolFullError(GuidestreamError):
     """The spool reached its cap on disk; the event was not kept."""
 
+    retryable = True
     http_status = 503
 
 
