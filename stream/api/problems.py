@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from stream.api.models import Problem
 from stream.base import log
@@ -52,11 +53,23 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(first["msg"]), field=str(first["loc"][-1]))
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     answer = _answer(error.status_code, str(error.detail))
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """All that the path is served with; the router names only those of the first route that has it."""
+    return {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is Match.PARTIAL
+        for method in route.methods
+    }
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
