@@ -64,12 +64,18 @@ class Intake:
         keys = person_keys(settings)
         with Spool.of(settings, owner, CONVERSIONS) as spool:
             shipper = Shipper(spool, settings, CONVERSIONS)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(shipper.run())
-                try:
-                    yield cls(settings, spool, owner=owner, protect=partial(protect, keys=keys))
-                finally:
-                    await shipper.stop(settings.intake.drain_ms)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(shipper.run())
+                    try:
+                        yield cls(settings, spool, owner=owner, protect=partial(protect, keys=keys))
+                    finally:
+                        await shipper.stop(settings.intake.drain_ms)
+            except BaseExceptionGroup as group:
+                # A command tells its errors by their class: wrong settings that show up inside are still that.
+                if len(group.exceptions) == 1:
+                    raise group.exceptions[0] from None
+                raise
 
     def take(self, event: Mapping[str, Any], *, source: str = "") -> Outcome:
         """Check one event and keep it, unless it was kept before.
