@@ -31,11 +31,16 @@ def run(
     if as_markdown:
         typer.echo(markdown(), nl=False)
         return
-    found = list(entries(settings.load(), os.environ))
+    loaded = settings.load()
+    found = list(entries(loaded, os.environ))
     if as_json:
         typer.echo(orjson.dumps([dataclasses.asdict(entry) for entry in found]).decode())
-    else:
-        typer.echo(text(found), nl=False)
+        return
+    typer.echo(text(found), nl=False)
+    if loaded.wecom.config_file:
+        from stream.wecom.config import load, shown  # noqa: PLC0415 - its cryptography loads only when called for
+
+        typer.echo("\n".join(("", "[WeCom callbacks]", *shown(load(loaded.wecom.config_file)))))
 
 
 def text(found: Iterable[Entry]) -> str:

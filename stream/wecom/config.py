@@ -60,6 +60,13 @@ def load(path: Path | None) -> dict[str, Corp]:
     return {name: _corp(name, table) for name, table in tables.items()}
 
 
+def shown(corps: Mapping[str, Corp]) -> Iterator[str]:
+    """One line for each callback URL, for people; no secret is shown."""
+    for corp in corps.values():
+        secrets = ", ".join(f"{name}=(set, not shown)" for name in sorted(SECRETS))
+        yield f"{corp.name}: corp_id={corp.corp_id}, receiver={corp.receiver}, {secrets}"
+
+
 def _tables(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
