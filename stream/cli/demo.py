@@ -32,14 +32,15 @@ def run(
     """Run Kafka, ClickHouse, edge, api and worker on free ports, load a demo brand, and tap its links over real HTTP.
 
     The brand has 4 regions, 12 stores, 120 guides and 600 links; its people have phones, habits and cookies, and there
-    are bots and link previews among them. At the end every tap that was answered must be one row and one count: the
-    exit code is 0 only then.
+    are bots and link previews among them. Some add the guide, talk, buy and give back, at rates that are known. At the
+    end every tap that was answered and every event must be one row and one count, and the views must give the rates
+    back: the exit code is 0 only then.
     """
     from rich.console import Console  # noqa: PLC0415 - loads only when called for
 
+    from stream.embedded.demo.report import differences  # noqa: PLC0415
     from stream.embedded.demo.run import Plan, demo_settings, log_file  # noqa: PLC0415
     from stream.embedded.demo.run import run as play  # noqa: PLC0415
-    from stream.embedded.demo.totals import differences  # noqa: PLC0415
 
     directory = data_dir or Path(tempfile.mkdtemp(prefix="guidestream-demo-"))
     console = Console(stderr=report == Path("-"))
@@ -63,7 +64,8 @@ def run(
     if wrong:
         raise typer.Exit(1)
     console.print(
-        f"{found['taps_answered']} taps, {found['raw_rows']} rows, {found['window_clicks']} in windows: "
+        f"{found['taps_answered']} taps, {found['raw_rows']} rows, {found['window_clicks']} in windows; "
+        f"{found['conversions_sent']} events, {found['orders']} orders, ¥{found['revenue']}: "
         "nothing lost, nothing doubled. 一次不多，一次不少。",
         style="green",
         highlight=False,

@@ -13,7 +13,6 @@ from random import Random
 from typing import Any, Final
 
 from schemas.registry import Campaign, Guide, Link
-from stream.embedded.demo.people import Person
 
 ADD_RATE: Final = 0.72
 """Of people who tap, those who add the guide."""
@@ -26,7 +25,9 @@ _REPEAT_RATE, _REFUND_RATE, _DELETE_RATE, _TAG_RATE, _CONSENT_RATE, _SHARE_RATE 
 _TWICE_RATE: Final = 0.02
 """Events that the producer sends once more with the same id, as those do that did not hear the answer."""
 _TAGS: Final = ("新客", "会员", "高净值", "敏感肌", "宝妈", "学生党")
-_BY_VISITOR_RATE: Final = 0.02
+COOKIE_LENGTH: Final = 24
+"""Characters of a visitor id from a cookie; a browser without one is known by its user agent here, which is longer."""
+_BY_VISITOR_RATE: Final = 0.2
 """Leads of a page that knows the cookie's id and lost the token."""
 
 Event = dict[str, Any]
@@ -37,8 +38,8 @@ Due = tuple[int, int, Event]
 class Truth:
     """What was decided; the views have to agree with it once all events are in."""
 
-    people: int = 0
-    """Who could become a customer: all who tapped a link as people do."""
+    visitors: int = 0
+    """Who could become a customer: every browser that tapped a link as people do."""
     added: int = 0
     served: int = 0
     dealt: int = 0
@@ -62,8 +63,7 @@ class Journeys:
     truth: Truth = field(default_factory=Truth)
     _due: list[Due] = field(default_factory=list)
     _number: Iterator[int] = field(default_factory=itertools.count)
-    _known: dict[int, Person] = field(default_factory=dict)
-    """Kept by their identity, which no other object gets for as long as they are."""
+    _known: set[str] = field(default_factory=set)
     _next_ms: float = 0.0
 
     def begin(self, guides: Iterable[Guide], campaigns: Iterable[Campaign], now_ms: int) -> None:
@@ -80,23 +80,23 @@ class Journeys:
             amount = str(self.rng.randrange(500, 5000))
             self._add(now_ms, "cost", amount=amount, properties={"campaign": campaign.id, "touchpoint": "ad"})
 
-    def tapped(self, person: Person, link_place: int, token: str, now_ms: int) -> None:
-        """Somebody was redirected with a click token."""
+    def tapped(self, visitor: str, link_place: int, token: str, now_ms: int) -> None:
+        """A visitor, known by cookie or else by browser, was redirected with a click token."""
+        new = visitor not in self._known
+        if new:
+            self._known.add(visitor)
+            self.truth.visitors += 1
         if now_ms < self._next_ms:
             return
-        link = self.links[link_place]
         if self.rng.random() < _LOOK_RATE:
             dwell = {"dwell_ms": self.rng.randrange(800, 90_000)}
             self._add(now_ms + self._seconds(0.3, 2), "page_view", token=token, properties=dwell)
         if self.rng.random() < _LEAD_RATE:
-            self._lead(person, token, now_ms)
-        if id(person) in self._known:
-            return
-        self._known[id(person)] = person
-        self._next_ms = max(self._next_ms, now_ms - 1000) + 1000 / self.most_new
-        self.truth.people += 1
-        if self.rng.random() < ADD_RATE:
-            self._customer(link.owner_at(now_ms), token, now_ms + self._seconds(0.5, 2))
+            self._lead(visitor, token, now_ms)
+        if new:
+            self._next_ms = max(self._next_ms, now_ms - 1000) + 1000 / self.most_new
+            if self.rng.random() < ADD_RATE:
+                self._customer(self.links[link_place].owner_at(now_ms), token, now_ms + self._seconds(0.5, 2))
 
     def take_due(self, now_ms: int, most: int) -> list[Event]:
         """The events whose time has come, at most so many; some of them come once more."""
@@ -118,10 +118,10 @@ class Journeys:
         """When the last of them is due; 0 when there is none."""
         return max((at for at, _, _ in self._due), default=0)
 
-    def _lead(self, person: Person, token: str, now_ms: int) -> None:
+    def _lead(self, visitor: str, token: str, now_ms: int) -> None:
         phone = {"phone": f"13{self.rng.randrange(10**9):09d}", "name": "张三"}
-        _, _, visitor = person.cookie.decode("ascii").partition("=")
-        who = {"visitor_id": visitor} if visitor and self.rng.random() < _BY_VISITOR_RATE else {"token": token}
+        by_visitor = len(visitor) == COOKIE_LENGTH and self.rng.random() < _BY_VISITOR_RATE
+        who = {"visitor_id": visitor} if by_visitor else {"token": token}
         self._add(now_ms + self._seconds(1, 4), "lead", properties=phone, **who)
 
     def _customer(self, guide: str, token: str, added_ms: int) -> None:

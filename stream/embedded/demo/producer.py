@@ -4,6 +4,7 @@ A batch whose answer did not come is sent again with the same event ids until on
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from typing import Final
 import aiohttp
 import orjson
 
-from stream.base.errors import InvariantError
+from stream.base.errors import InvariantError, UnavailableError
 from stream.embedded.demo.journeys import Event, Journeys
 
 _MOST_EVENTS: Final = 500
 _PAUSE_S: Final = 0.1
+_KNOWN_S: Final = 30.0
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 
 
@@ -46,6 +48,7 @@ class Producer:
     async def run(self) -> None:
         """Send until `finish` was called and nothing is left."""
         async with aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT) as session:
+            await self._wait_until_known(session)
             while True:
                 events = self._next()
                 if events:
@@ -58,6 +61,16 @@ class Producer:
     def finish(self) -> None:
         """Play what is still to come at once, then let `run` return."""
         self._finishing = True
+
+    async def _wait_until_known(self, session: aiohttp.ClientSession) -> None:
+        """The API hears of a new key a moment after it was made."""
+        deadline = time.monotonic() + _KNOWN_S
+        while time.monotonic() < deadline:
+            async with session.post(self._url, data=b"") as answer:
+                if answer.status != HTTPStatus.UNAUTHORIZED:
+                    return
+            await asyncio.sleep(_PAUSE_S)
+        raise UnavailableError(f"the api did not hear of the key within {_KNOWN_S:.0f} s; see demo.log")
 
     def _next(self) -> list[Event]:
         now_ms = self._clock()

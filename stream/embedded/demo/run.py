@@ -1,7 +1,6 @@
-"""The demo from start to verdict: start everything, load the brand, tap, drain, audit, compare."""
+"""The demo from start to verdict: start everything, load the brand, tap, convert, drain, audit, compare."""
 
 import asyncio
-import datetime as dt
 import re
 import signal
 import time
@@ -9,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any, Final, TextIO
 
 from rich.console import Console
@@ -20,11 +18,11 @@ from stream.base.http import get
 from stream.base.settings import PREFIX, Settings, environment, load
 from stream.embedded import machine, prometheus
 from stream.embedded.demo.brand import DemoBrand, demo_brand
-from stream.embedded.demo.load import load_brand
-from stream.embedded.demo.people import Crowd
+from stream.embedded.demo.load import load_brand, temporary_key
+from stream.embedded.demo.players import Players
 from stream.embedded.demo.probe import FreshnessProbe
-from stream.embedded.demo.taps import Sender
-from stream.embedded.demo.totals import Totals, differences, report_of, totals
+from stream.embedded.demo.report import conversions_of, differences, report_of
+from stream.embedded.demo.totals import Totals, totals
 from stream.embedded.demo.view import View, look
 from stream.embedded.output import Output
 from stream.embedded.ports import PORTS, with_free_ports
@@ -104,38 +102,48 @@ class _Scene:
 async def _play(scene: _Scene, stopped: asyncio.Event) -> dict[str, Any]:
     settings, brand = scene.settings, scene.brand
     before = await totals(settings, scene.clickhouse, scene.kafka)
-    qr_codes = frozenset(link.code for link in brand.links if link.touchpoint == "store_qr")
-    crowd = Crowd(Random(scene.plan.seed), tuple(link.code for link in brand.links), qr_codes)  # noqa: S311
-    sender = Sender(settings.edge.host, settings.edge.port, lambda: crowd.tap(_hour(settings)), rate=scene.plan.rate)
-    probe = FreshnessProbe(scene.clickhouse)
-    sender.on_answer = probe.on_answer
+    seed, rate, run_id = scene.plan.seed, scene.plan.rate, f"{wall_clock():x}"
+    async with temporary_key(settings, f"demo-{run_id}") as key:
+        players = Players.make(settings, brand, FreshnessProbe(scene.clickhouse), key, seed=seed, rate=rate, run=run_id)
+        return await _watched(scene, stopped, before, players)
+
+
+async def _watched(scene: _Scene, stopped: asyncio.Event, before: Totals, players: Players) -> dict[str, Any]:
+    sender, probe, producer = players.sender, players.probe, players.producer
+    brand = scene.brand
     sending, probing = asyncio.create_task(sender.run()), asyncio.create_task(probe.run())
+    producing = asyncio.create_task(producer.run())
     try:
         with View(scene.console, {guide.id: guide.name for guide in brand.guides}) as view:
             until = None if scene.plan.seconds is None else time.monotonic() + scene.plan.seconds
             while not stopped.is_set() and (until is None or time.monotonic() < until):
                 with suppress(GuidestreamError):  # restarting: the table stands still for a moment
-                    view.show(sender.ledger, probe, await look(scene.clickhouse))
+                    view.show(sender.ledger, probe, producer.answers, await look(scene.clickhouse))
                 pause = _LOOK_EVERY_S if until is None else min(_LOOK_EVERY_S, max(0.0, until - time.monotonic()))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), pause)
             await sender.stop()
             await sending
+            producer.finish()
+            await producing
         scene.console.print("draining and auditing … 收尾与核对", highlight=False)
-        return await _drained(scene, before, sender, probe)
+        return await _drained(scene, before, players)
     finally:
-        for task in (sending, probing):
+        for task in (sending, probing, producing):
             task.cancel()
 
 
-async def _drained(scene: _Scene, before: Totals, sender: Sender, probe: FreshnessProbe) -> dict[str, Any]:
+async def _drained(scene: _Scene, before: Totals, players: Players) -> dict[str, Any]:
     """The report once nothing waits any more, or as it is at the deadline."""
     (version,) = (await scene.clickhouse.query("SELECT version()"))[0]
     deadline = time.monotonic() + _DRAIN_S
     while True:
         after = await totals(scene.settings, scene.clickhouse, scene.kafka)
-        report = report_of(before, after, sender.ledger, probe, str(version))
-        settled = not after.waiting and not differences(report) and not probe.pending
+        report = report_of(before, after, players.sender.ledger, players.probe, str(version))
+        report |= conversions_of(
+            before.conversions, after.conversions, players.journeys.truth, players.producer.answers
+        )
+        settled = not differences(report) and not players.probe.pending
         if settled or time.monotonic() > deadline:
             scene.console.print("\n".join(after.verdict), highlight=False)
             return report
@@ -190,7 +198,3 @@ def _say_where_to_look(console: Console, settings: Settings, brand: DemoBrand) -
         lines.insert(3, ("Prometheus", f"http://{prometheus.HOST}:{settings.prometheus.port}"))
     for name, where in lines:
         console.print(f"  {name:<22}{where}", highlight=False, soft_wrap=True)
-
-
-def _hour(settings: Settings) -> int:
-    return dt.datetime.fromtimestamp(wall_clock() / 1000, settings.brand.zone).hour
