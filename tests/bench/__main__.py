@@ -6,6 +6,7 @@ import time
 
 BENCHES = {
     "worker": "whole path to ClickHouse beside plain Faust and a bare consumer loop",
+    "api": "events of one API process as NDJSON beside a bare loop",
     "edge": "redirects of one edge process beside nginx",
     "pipeline": "tap to queryable and to gauge with everything on this machine; ready after kill -9",
     "soak": "memory over ten minutes of taps",
