@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "campaign": ("registry", "campaigns: add, list, show, update, disable, import, export"),
     "link": ("registry", "links: add, bulk, list, show, update, transfer, qr, disable, import, export"),
     "key": ("key", "API keys: add, list, show, disable, enable, delete"),
+    "import": ("imports", "orders, messages, tasks, costs and customers from CSV, XLSX and NDJSON files"),
     "edge": ("edge", "run the redirect edge"),
     "spool": ("spool", "look at what waits for Kafka"),
     "token": ("token", "read a click token"),

@@ -9,9 +9,7 @@ from schemas.rejects import Reject
 from stream.mapping.spec import Unit
 from stream.mapping.text import quoted
 
-_PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{0,3}[1-9])?")
-"""Canonical already: nothing to add or take away."""
-_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,4})?")
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,4})?")
 _NUMBER = re.compile(r"([-+]?)(?:([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(\.[0-9]*)?|(\.[0-9]+))")
 """Thousands may be set apart, but only as thousands: `12,50` could be twelve and a half."""
 _SIGNS = re.compile(r"^([-+]?)(?:CN¥|[¥￥]|RMB|CNY)\s*|\s*(?:元|RMB|CNY)$", re.IGNORECASE)
@@ -27,14 +25,15 @@ def money(unit: Unit, *, absolute: bool) -> Callable[[Any], str]:
     """A reader of amounts in a unit; it returns decimal text and raises Reject, its detail without a field name."""
 
     def read(raw: Any) -> str:
-        if type(raw) is str and plain(raw):
-            return raw
+        # The usual form, which costs the tenth part.
+        if ready and type(raw) is str and _PLAIN.fullmatch(raw) and raw[0] != "-":
+            return _short(raw)
         amount = _decimal(raw)
         if unit == "fen":
             amount = amount.scaleb(-2)
         return _text(abs(amount) if absolute else amount)
 
-    plain = _PLAIN.fullmatch if unit == "yuan" else _never
+    ready = unit == "yuan"
     return read
 
 
@@ -43,8 +42,9 @@ def total(amounts: list[str]) -> str:
     return amounts[0] if len(amounts) == 1 else _text(sum(map(Decimal, amounts), Decimal(0)))
 
 
-def _never(_: str) -> None:
-    return None
+def _short(text: str) -> str:
+    """One spelling for one amount."""
+    return text.rstrip("0").rstrip(".") if text[-1] == "0" and "." in text else text
 
 
 def _decimal(raw: Any) -> Decimal:
@@ -78,10 +78,8 @@ def _finite(text: str) -> Decimal:
 def _text(amount: Decimal) -> str:
     if abs(amount) >= _LIMIT:
         raise Reject("out_of_range", f"{quoted(amount)} has more than 12 digits before the point")
-    text = format(amount, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
+    text = _short(format(amount, "f"))
     text = "0" if text == "-0" else text
-    if _CANONICAL.fullmatch(text) is None:
+    if _PLAIN.fullmatch(text) is None:
         raise Reject("out_of_range", f"{quoted(text)} has more than 4 digits after the point, and money is not rounded")
     return text

@@ -292,7 +292,7 @@ def _condition(paths: tuple[str, ...], wanted: Any) -> Condition | None:
     words = [words] if isinstance(words, str | int) else words
     if not isinstance(words, list) or not words or not all(isinstance(word, str | int) for word in words):
         return None
-    return Condition(paths, frozenset(map(str, words)), negated=negated)
+    return Condition(paths, tuple(map(str, words)), negated=negated)
 
 
 def _aliases(raw: Any, where: str, problems: Problems) -> Dict[str, tuple[str, ...]]:

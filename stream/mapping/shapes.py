@@ -48,10 +48,15 @@ class Nested:
 
 
 class Table:
-    """A row, as a sequence of cells; paths are names of columns."""
+    """A row, as a sequence of cells; paths are names of columns.
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    `clean` makes a value of a cell, None of an empty one.
+    """
+
+    def __init__(self, columns: Sequence[str], clean: Getter) -> None:
+        # Of two columns with one name the first counts.
         self._index = {column_name(name): index for index, name in reversed(list(enumerate(columns)))}
+        self._clean = clean
         self.used: set[int] = set()
         """Columns that some path led to."""
 
@@ -61,12 +66,8 @@ class Table:
         if index is None:
             return None
         self.used.add(index)
-
-        def cell(row: Any) -> Any:
-            found = row[index]
-            return found if found != "" else None
-
-        return cell
+        clean = self._clean
+        return lambda row: clean(row[index])
 
     def items(self, path: str) -> None:
         """See `Shape`: cells hold no lists."""

@@ -30,7 +30,7 @@ class Condition:
     """What the first of some paths that leads to anything must lead to."""
 
     paths: tuple[str, ...]
-    words: frozenset[str] | None = None
+    words: tuple[str, ...] | None = None
     """One of these; None: anything at all."""
     negated: bool = False
     amount: bool = False

@@ -48,7 +48,8 @@ def compile_value(value: Value, shape: Shape) -> Read | None:
 def compile_test(condition: Condition, shape: Shape) -> Test:
     """Whether a payload meets a condition; it never raises."""
     finders = [finder for finder in (_finder(path, shape) for path in condition.paths) if finder]
-    words, negated, amount = condition.words, condition.negated, condition.amount
+    words = None if condition.words is None else frozenset(condition.words)
+    negated, amount = condition.negated, condition.amount
 
     def test(payload: Any) -> bool:
         there: Sequence[Any] = next(filter(None, (find(payload) for find in finders)), ())
