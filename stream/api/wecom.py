@@ -35,7 +35,7 @@ SOURCE: Final = "wecom"
 _SUCCESS: Final = "success"
 _Outcome = Literal[
     "verified",  # the check of the URL
-    "taken",  # at least one event of it was handed to the intake
+    "taken",  # at least one event of it is kept
     "replayed",  # the same request was taken before
     "passed_over",  # of a kind that makes no event
     "unusable",  # nothing could be made of it, though its kind is known
@@ -147,20 +147,24 @@ class Callbacks:
         if not self._ports.registry.ready:
             raise UnavailableError("the registry was not read yet; try again in a moment")
         mapped = to_conversions(message, corp, self._ports.registry.snapshot.guide_of_wecom)
-        _take(mapped, self._ports.intake, corp)
+        outcome = _take(mapped, self._ports.intake, corp)
         seen.add(proof.msg_signature, now_ms)
-        _count(corp, "unusable" if mapped.problem else "taken" if mapped.events else "passed_over", mapped)
+        _count(corp, outcome, mapped)
 
 
-def _take(mapped: Mapped, intake: Intake, corp: Corp) -> None:
+def _take(mapped: Mapped, intake: Intake, corp: Corp) -> _Outcome:
     if mapped.problem:
         _log.warning("WeCom message without an event", corp=corp.name, kind=mapped.kind, problem=mapped.problem)
+        return "unusable"
+    kept = 0
     for event in mapped.events:
         outcome = intake.take(event, source=SOURCE)
+        kept += outcome.status != "rejected"
         if outcome.status == "rejected":
             _log.warning(
                 "WeCom event rejected", corp=corp.name, kind=mapped.kind, field=outcome.field, reason=outcome.reason
             )
+    return "taken" if kept else "unusable" if mapped.events else "passed_over"
 
 
 def _parameters(request: Request, names: tuple[str, ...]) -> dict[str, str]:

@@ -9,14 +9,17 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
+from schemas.token import Signer
 from stream.wecom.callback import Corp
 from stream.wecom.crypto import key_of, signature
 
-CORP_ID: Final = "ww5823bf96d3bd56c7"
+CORP_ID: Final = "wx5823bf96d3bd56c7"
 TOKEN: Final = "QDG6eK"
 AES_KEY: Final = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 NONCE: Final = "1372623149"
 CORP: Final = Corp("brand", CORP_ID, CORP_ID, token=TOKEN, key=key_of(AES_KEY))
+CLICK: Final = Signer(1, bytes.fromhex("ab" * 32), edge=0).sign(7, 1_795_334_390_000, 1)
+"""A click token, made with the key that tests have in their settings."""
 CONFIG: Final = f"""\
 [brand]
 corp_id = "{CORP_ID}"

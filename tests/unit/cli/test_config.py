@@ -1,9 +1,13 @@
 """`guidestream config`."""
 
-import orjson
-from typer.testing import CliRunner
+from pathlib import Path
 
+import orjson
+from typer.testing import CliRunner, Result
+
+from stream.base.errors import SettingsError
 from stream.cli.config import apps
+from tests.support import wecom
 
 ENVIRON = {"GUIDESTREAM_EDGE_PORT": "18080", "GUIDESTREAM_CLICKHOUSE_PASSWORD": "very-secret"}
 
@@ -35,3 +39,15 @@ def test_json_is_one_array_of_settings() -> None:
 
 def test_markdown_shows_defaults_and_not_what_is_in_force() -> None:
     assert "| `GUIDESTREAM_EDGE_PORT` | `8080` | >= 0, <= 65,535 |" in _run("--markdown")
+
+
+def test_callback_urls_of_wecom_are_shown_without_their_secrets_and_their_problems_are_named(tmp_path: Path) -> None:
+    def run(text: str) -> Result:
+        environ = {"GUIDESTREAM_WECOM_CONFIG_FILE": str(wecom.config_file(tmp_path, text))}
+        return CliRunner().invoke(apps["config"], env=environ)
+
+    shown = run(wecom.CONFIG).output
+    assert f"brand: corp_id={wecom.CORP_ID}" in shown
+    assert wecom.TOKEN not in shown
+    assert wecom.AES_KEY not in shown
+    assert isinstance(run(wecom.CONFIG + "agent = 1").exception, SettingsError)
