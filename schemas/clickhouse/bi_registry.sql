@@ -29,9 +29,9 @@ CREATE OR REPLACE VIEW {database}.bi_guides {on_cluster}
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
-    g.guide_id AS guide_id, g.name AS name, g.store_id AS store_id, s.name AS store_name, s.region_id AS region_id,
-    s.region_name AS region_name, g.hire_date AS hire_date, g.monthly_cost AS monthly_cost, g.currency AS currency,
-    g.wecom_userid AS wecom_userid, g.disabled AS disabled
+    g.guide_id AS guide_id, g.name AS name, g.store_id AS store_id, ifNull(s.name, '') AS store_name,
+    ifNull(s.region_id, '') AS region_id, ifNull(s.region_name, '') AS region_name, g.hire_date AS hire_date,
+    g.monthly_cost AS monthly_cost, g.currency AS currency, g.wecom_userid AS wecom_userid, g.disabled AS disabled
 FROM (SELECT * FROM {database}.guides FINAL WHERE NOT deleted) AS g
 LEFT ANY JOIN (SELECT * FROM {database}.stores FINAL) AS s ON s.store_id = g.store_id
 COMMENT '导购 / guides';

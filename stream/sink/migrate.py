@@ -106,7 +106,7 @@ async def migrate(
         UnavailableError: ClickHouse is not there.
     """
     where = settings.clickhouse
-    target = Target(where.database, where.cluster, settings.brand.timezone)
+    target = Target(where.database, where.cluster, settings.brand.timezone, settings.attribution.contact_ms)
     await _check_cluster(clickhouse, where.cluster)
     due = pending(steps(target), await _applied(clickhouse, target))
     if dry_run:

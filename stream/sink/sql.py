@@ -7,6 +7,7 @@ Placeholders, all of them:
 - `{engine:NAME(ARGS)}`: the table engine, as written on one server, its Replicated kind on a cluster.
 - `{deduplication_window}`: the table setting that makes a block with a known token a no-op.
 - `{timezone}`: the brand's time zone, to be put between quotes.
+- `{contact_ms}`: how far apart the messages of an effective contact may be.
 - `{grain}`, `{grain_zh}`, `{grain_type}`, `{grain_of:TIME}`: a statement that says `{grain}` stands for three, one each
   for minute, hour and day: the word in English and in Chinese, the column's type, and a point in time cut down to it,
   all in the brand's time zone. So the three views cannot drift apart.
@@ -20,7 +21,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-_PLACEHOLDER = re.compile(r"\{(database|on_cluster|deduplication_window|timezone|engine:([A-Za-z]+)(\([^{}]*\)))\}")
+_PLACEHOLDER = re.compile(
+    r"\{(database|on_cluster|deduplication_window|timezone|contact_ms|engine:([A-Za-z]+)(\([^{}]*\)))\}"
+)
 
 _GRAIN_WORD = re.compile(r"\{(grain|grain_zh|grain_type|grain_of)(?::(\w+))?\}")
 
@@ -47,6 +50,7 @@ class Target:
     cluster: str
     """Empty for one server."""
     timezone: str
+    contact_ms: int = 48 * 3_600_000
 
 
 _GRAINS: Final[Sequence[Mapping[str, str]]] = (
@@ -120,4 +124,5 @@ def _words(target: Target) -> dict[str, str]:
         "on_cluster": f"ON CLUSTER `{target.cluster}`" if target.cluster else "",
         "deduplication_window": window,
         "timezone": target.timezone,
+        "contact_ms": str(target.contact_ms),
     }

@@ -1,0 +1,146 @@
+-- Cohorts: of the clicks, or the adds, of one day, how many got how far within 0, 1, 7 and 30 days. A row per horizon. Days are
+-- the brand's: horizon 0 ends with the day itself, whatever the hour of the click, horizon 1 with the next day, and so on. A
+-- cohort whose horizon is not over yet is not `mature`: its numbers still grow, do not compare them.
+--
+--   SELECT day, visitors, added, add_rate FROM bi_cohort_clicks_day WHERE dimension = 'all' AND horizon = 7 AND mature ORDER BY day
+--   SELECT name, horizon, serve_rate, deal_rate FROM bi_cohort_adds_day WHERE dimension = 'guide' AND day = '2026-11-11' AND mature
+--
+-- By click: an event belongs to the day of the click that is credited for it, and stands under that click's link and guide.
+-- `served` and `dealt` are those of bi_rates_day, by the event that completed them; `buyers` paid an order, added or not.
+-- People are distinct within a row; rows of several days, ids or horizons share people and do not add up.
+CREATE OR REPLACE VIEW {database}.bi_cohort_clicks_day {on_cluster}
+(
+    day           Date                   COMMENT '点击日期（品牌时区，按批次） / day of the click: the cohort',
+    horizon       UInt8                  COMMENT '观察天数 / days after the day of the click that are counted: 0, 1, 7, 30',
+    mature        Bool                   COMMENT '是否到期 / the horizon is over',
+    dimension     LowCardinality(String) COMMENT '维度 / all, link, guide, store, region, campaign, touchpoint or variant (id: link/variant)',
+    id            String                 COMMENT '维度编号 / id within the dimension, empty for all',
+    name          String                 COMMENT '名称 / its name, or its id where it has none',
+    visitors      UInt64                 COMMENT '真人访客数（去重） / unique human visitors of the day',
+    added         UInt64                 COMMENT '加粉客户数（去重） / customers added through these clicks by then',
+    served        UInt64                 COMMENT '服务成功客户数（去重） / customers who became served through these clicks by then',
+    dealt         UInt64                 COMMENT '成交客户数（去重） / served customers who became buyers through these clicks by then',
+    buyers        UInt64                 COMMENT '下单人数（去重） / people with an order paid through these clicks by then',
+    order_amount  Decimal(38, 4)         COMMENT '订单金额 / amount of those orders',
+    refund_amount Decimal(38, 4)         COMMENT '退款金额 / amount refunded by then',
+    net_revenue   Decimal(38, 4)         COMMENT '净收入 / order_amount less refund_amount',
+    add_rate      Nullable(Float64)      COMMENT '引流成功率 / added / visitors',
+    serve_rate    Nullable(Float64)      COMMENT '服务成功率 / served / added',
+    deal_rate     Nullable(Float64)      COMMENT '成交率 / dealt / served',
+    order_rate    Nullable(Float64)      COMMENT '下单率 / buyers / visitors'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    m.day AS day, m.horizon AS horizon, m.day + m.horizon < toDate(now(), '{timezone}') AS mature,
+    m.dimension AS dimension, m.id AS id, coalesce(nullIf(n.name, ''), m.id) AS name,
+    m.visitors, m.added, m.served, m.dealt, m.buyers,
+    m.order_amount, m.refund_amount, m.order_amount - m.refund_amount AS net_revenue,
+    m.added / nullIf(m.visitors, 0) AS add_rate,
+    m.served / nullIf(m.added, 0) AS serve_rate,
+    m.dealt / nullIf(m.served, 0) AS deal_rate,
+    m.buyers / nullIf(m.visitors, 0) AS order_rate
+FROM
+(
+    SELECT
+        day, horizon, dimension, id, sum(e.visitors) AS visitors, sum(e.added) AS added, sum(e.served) AS served,
+        sum(e.dealt) AS dealt, sum(e.buyers) AS buyers, sum(e.order_amount) AS order_amount,
+        sum(e.refund_amount) AS refund_amount
+    FROM
+    (
+        SELECT
+            day, horizon, d.1 AS dimension, d.2 AS id, toUInt64(0) AS visitors,
+            uniqExactIf(person, type = 'friend_added') AS added,
+            uniqExactIf(person, is_served) AS served,
+            uniqExactIf(person, is_dealt) AS dealt,
+            uniqExactIf(person, type = 'order_paid') AS buyers,
+            sumIf(amount, type = 'order_paid') AS order_amount,
+            sumIf(amount, type = 'order_refunded') AS refund_amount
+        FROM
+        (
+            SELECT
+                toDate(assumeNotNull(click_time), '{timezone}') AS day,
+                -- The click's clock may be some minutes ahead of the event's: no event is before its click.
+                arrayJoin(arrayFilter(
+                    days -> toDate(occurred_at, '{timezone}') <= day + days, [0, 1, 7, 30]
+                )) AS horizon,
+                dimensions, person, type, is_served, is_dealt, amount
+            FROM {database}.conversion_steps
+            WHERE isNotNull(click_time)
+                AND (type IN ('friend_added', 'order_paid', 'order_refunded') OR is_served OR is_dealt)
+        )
+        ARRAY JOIN dimensions AS d
+        GROUP BY day, horizon, dimension, id
+        UNION ALL
+        SELECT day, horizon, dimension, id, visitors, 0, 0, 0, 0, toDecimal64(0, 4), toDecimal64(0, 4)
+        FROM {database}.bi_visitors_day
+        ARRAY JOIN [0, 1, 7, 30] AS horizon
+    ) AS e
+    GROUP BY day, horizon, dimension, id
+) AS m
+LEFT ANY JOIN {database}.registry_names AS n ON n.dimension = m.dimension AND n.id = m.id
+COMMENT '点击日批次 / cohorts by day of the click';
+
+-- By add: a customer belongs to the day when they were first added by any guide, and stands under the link and guide credited
+-- for that. `served`, `dealt` and `buyers` say how far they were at the end of the horizon, whatever came first (who had
+-- bought before the add is a buyer at once); money counts from the day of the add on. A customer whose first add is no raw row any
+-- more is in no cohort.
+CREATE OR REPLACE VIEW {database}.bi_cohort_adds_day {on_cluster}
+(
+    day           Date                   COMMENT '首次加粉日期（品牌时区，按批次） / day of the first add: the cohort',
+    horizon       UInt8                  COMMENT '观察天数 / days after the day of the add that are counted: 0, 1, 7, 30',
+    mature        Bool                   COMMENT '是否到期 / the horizon is over',
+    dimension     LowCardinality(String) COMMENT '维度 / all, link, guide, store, region, campaign, touchpoint or variant (id: link/variant)',
+    id            String                 COMMENT '维度编号 / id within the dimension, empty for all',
+    name          String                 COMMENT '名称 / its name, or its id where it has none',
+    customers     UInt64                 COMMENT '加粉客户数 / customers of the cohort',
+    served        UInt64                 COMMENT '服务成功客户数 / of these, served by then',
+    dealt         UInt64                 COMMENT '成交客户数 / of these, served and with a paid order by then',
+    buyers        UInt64                 COMMENT '下单客户数 / of these, with a paid order by then',
+    deleted       UInt64                 COMMENT '删粉客户数 / of these, who removed a guide by then',
+    order_amount  Decimal(38, 4)         COMMENT '订单金额 / amount of their orders from the day of the add on, by then',
+    refund_amount Decimal(38, 4)         COMMENT '退款金额 / amount refunded to them, likewise',
+    net_revenue   Decimal(38, 4)         COMMENT '净收入 / order_amount less refund_amount',
+    serve_rate    Nullable(Float64)      COMMENT '服务成功率 / served / customers',
+    deal_rate     Nullable(Float64)      COMMENT '成交率 / dealt / served',
+    order_rate    Nullable(Float64)      COMMENT '下单率 / buyers / customers',
+    delete_rate   Nullable(Float64)      COMMENT '删粉率 / deleted / customers'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    m.day AS day, m.horizon AS horizon, m.day + m.horizon < toDate(now(), '{timezone}') AS mature,
+    m.dimension AS dimension, m.id AS id, coalesce(nullIf(n.name, ''), m.id) AS name,
+    m.customers, m.served, m.dealt, m.buyers, m.deleted,
+    m.order_amount, m.refund_amount, m.order_amount - m.refund_amount AS net_revenue,
+    m.served / nullIf(m.customers, 0) AS serve_rate,
+    m.dealt / nullIf(m.served, 0) AS deal_rate,
+    m.buyers / nullIf(m.customers, 0) AS order_rate,
+    m.deleted / nullIf(m.customers, 0) AS delete_rate
+FROM
+(
+    SELECT
+        day, horizon, d.1 AS dimension, d.2 AS id, count() AS customers,
+        countIf(toDate(served_at, '{timezone}') <= day + horizon) AS served,
+        countIf(toDate(dealt_at, '{timezone}') <= day + horizon) AS dealt,
+        countIf(toDate(first_order_at, '{timezone}') <= day + horizon) AS buyers,
+        countIf(toDate(deleted_at, '{timezone}') <= day + horizon) AS deleted,
+        sum(arraySum(o -> if(o.1 BETWEEN day AND day + horizon, o.2, toDecimal64(0, 4)), orders)) AS order_amount,
+        sum(arraySum(o -> if(o.1 BETWEEN day AND day + horizon, o.2, toDecimal64(0, 4)), refunds)) AS refund_amount
+    FROM
+    (
+        SELECT
+            customer_id, toDate(assumeNotNull(first_added_at), '{timezone}') AS day, arrayJoin([0, 1, 7, 30]) AS horizon,
+            argMinIf(dimensions, (kafka_partition, kafka_offset), is_first_add) AS dimensions,
+            any(s.served_at) AS served_at, any(s.dealt_at) AS dealt_at, any(s.first_order_at) AS first_order_at,
+            minOrNullIf(occurred_at, type = 'friend_deleted' AND occurred_at >= first_added_at) AS deleted_at,
+            groupArrayIf((toDate(occurred_at, '{timezone}'), amount), type = 'order_paid') AS orders,
+            groupArrayIf((toDate(occurred_at, '{timezone}'), amount), type = 'order_refunded') AS refunds
+        FROM {database}.conversion_steps AS s
+        WHERE isNotNull(first_added_at) AND type IN ('friend_added', 'friend_deleted', 'order_paid', 'order_refunded')
+        GROUP BY customer_id, day
+        HAVING countIf(is_first_add) > 0
+    )
+    ARRAY JOIN dimensions AS d
+    GROUP BY day, horizon, dimension, id
+) AS m
+LEFT ANY JOIN {database}.registry_names AS n ON n.dimension = m.dimension AND n.id = m.id
+COMMENT '加粉日批次 / cohorts by day of the first add';

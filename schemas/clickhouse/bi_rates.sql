@@ -1,0 +1,112 @@
+-- The rates by event time: what happened on this day, whenever it began. A rate may pass 1 (customers who are served today may
+-- have been added last week); `bi_cohort_*` follow the clicks or the adds of one day instead. Beside each rate stand its two
+-- numbers. People do not add up over days or ids: ask for the row of the dimension, do not sum rows.
+--
+--   SELECT day, add_rate, serve_rate, deal_rate FROM bi_rates_day WHERE dimension = 'all' AND day >= today() - 30 ORDER BY day
+--   SELECT name, added, visitors, add_rate FROM bi_rates_day WHERE dimension = 'guide' AND day = yesterday() ORDER BY added DESC
+--
+-- | rate        | those who did it (distinct)                       | those who could (distinct)                        |
+-- |-------------|---------------------------------------------------|---------------------------------------------------|
+-- | add         | customers added                                   | human visitors that tapped                        |
+-- | serve       | customers who became served this day              | customers added for the first time this day       |
+-- | deal        | served customers who became buyers this day       | customers who became served this day              |
+-- | delete      | events friend_deleted                             | events friend_added                               |
+-- | lead        | people who left contact data                      | human visitors that tapped                        |
+-- | store visit | customers who came to a shop                      | customers active this day                         |
+-- | repurchase  | customers with a paid order who had one before    | customers with a paid order                       |
+-- | referral    | customers who brought another                     | customers active this day                         |
+-- | share       | people who shared                                 | human visitors that tapped                        |
+-- | interaction | customers who wrote                               | customers in a chat, whoever wrote                |
+--
+-- *Served*: added and with an effective contact (one message in each direction within 48 h, a setting), on the day when the
+-- later of the two came about. *Became buyers*: served and with a paid order, likewise. Each is counted under what is credited
+-- for the event that completed it. *Active*: did anything themselves; a message of the guide's is none of theirs. The rate of return visits
+-- needs the days before: `bi_return_visits`. Reaches back as far as raw rows are kept.
+CREATE OR REPLACE VIEW {database}.bi_rates_day {on_cluster}
+(
+    day               Date                   COMMENT '日期（品牌时区，按发生时间） / day of the event, in the brand''s time zone',
+    dimension         LowCardinality(String) COMMENT '维度 / all, link, guide, store, region, campaign, touchpoint or variant (id: link/variant)',
+    id                String                 COMMENT '维度编号 / id within the dimension, empty for all',
+    name              String                 COMMENT '名称 / its name, or its id where it has none',
+    visitors          UInt64                 COMMENT '真人访客数（去重） / unique human visitors',
+    added             UInt64                 COMMENT '加粉客户数（去重） / customers added',
+    first_added       UInt64                 COMMENT '首次加粉客户数（去重） / customers added for the first time',
+    served            UInt64                 COMMENT '服务成功客户数（去重） / customers who became served',
+    dealt             UInt64                 COMMENT '成交客户数（去重） / served customers who became buyers',
+    adds              UInt64                 COMMENT '加粉次数 / events friend_added',
+    deletes           UInt64                 COMMENT '删粉次数 / events friend_deleted',
+    leads             UInt64                 COMMENT '留资人数（去重） / people who left contact data',
+    store_visitors    UInt64                 COMMENT '到店客户数（去重） / customers who came to a shop',
+    buyers            UInt64                 COMMENT '下单客户数（去重） / customers with a paid order',
+    repeat_buyers     UInt64                 COMMENT '复购客户数（去重） / customers with a paid order who had one before',
+    referrers         UInt64                 COMMENT '推荐客户数（去重） / customers who brought another',
+    sharers           UInt64                 COMMENT '分享人数（去重） / people who shared',
+    chatting          UInt64                 COMMENT '会话客户数（去重） / customers in a chat, whoever wrote',
+    interacting       UInt64                 COMMENT '互动客户数（去重） / customers who wrote',
+    active            UInt64                 COMMENT '活跃客户数（去重） / customers who did anything themselves',
+    add_rate          Nullable(Float64)      COMMENT '引流成功率 / added / visitors',
+    serve_rate        Nullable(Float64)      COMMENT '服务成功率 / served / first_added',
+    deal_rate         Nullable(Float64)      COMMENT '成交率 / dealt / served',
+    delete_rate       Nullable(Float64)      COMMENT '删粉率 / deletes / adds',
+    lead_rate         Nullable(Float64)      COMMENT '留资率 / leads / visitors',
+    store_visit_rate  Nullable(Float64)      COMMENT '到店率 / store_visitors / active',
+    repurchase_rate   Nullable(Float64)      COMMENT '复购率 / repeat_buyers / buyers',
+    referral_rate     Nullable(Float64)      COMMENT '转介绍率 / referrers / active',
+    share_rate        Nullable(Float64)      COMMENT '分享率 / sharers / visitors',
+    interaction_rate  Nullable(Float64)      COMMENT '互动率 / interacting / chatting'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    m.day AS day, m.dimension AS dimension, m.id AS id, coalesce(nullIf(n.name, ''), m.id) AS name,
+    m.visitors, m.added, m.first_added, m.served, m.dealt, m.adds, m.deletes, m.leads, m.store_visitors, m.buyers,
+    m.repeat_buyers, m.referrers, m.sharers, m.chatting, m.interacting, m.active,
+    m.added / nullIf(m.visitors, 0) AS add_rate,
+    m.served / nullIf(m.first_added, 0) AS serve_rate,
+    m.dealt / nullIf(m.served, 0) AS deal_rate,
+    m.deletes / nullIf(m.adds, 0) AS delete_rate,
+    m.leads / nullIf(m.visitors, 0) AS lead_rate,
+    m.store_visitors / nullIf(m.active, 0) AS store_visit_rate,
+    m.repeat_buyers / nullIf(m.buyers, 0) AS repurchase_rate,
+    m.referrers / nullIf(m.active, 0) AS referral_rate,
+    m.sharers / nullIf(m.visitors, 0) AS share_rate,
+    m.interacting / nullIf(m.chatting, 0) AS interaction_rate
+FROM
+(
+    SELECT
+        day, dimension, id, sum(e.visitors) AS visitors,
+        sum(e.added) AS added, sum(e.first_added) AS first_added, sum(e.served) AS served, sum(e.dealt) AS dealt,
+        sum(e.adds) AS adds, sum(e.deletes) AS deletes, sum(e.leads) AS leads, sum(e.store_visitors) AS store_visitors,
+        sum(e.buyers) AS buyers, sum(e.repeat_buyers) AS repeat_buyers, sum(e.referrers) AS referrers,
+        sum(e.sharers) AS sharers, sum(e.chatting) AS chatting, sum(e.interacting) AS interacting, sum(e.active) AS active
+    FROM
+    (
+        SELECT
+            toDate(occurred_at, '{timezone}') AS day, d.1 AS dimension, d.2 AS id, toUInt64(0) AS visitors,
+            uniqExactIf(customer_id, type = 'friend_added') AS added,
+            uniqExactIf(customer_id, is_first_add) AS first_added,
+            uniqExactIf(customer_id, is_served) AS served,
+            uniqExactIf(customer_id, is_dealt) AS dealt,
+            countIf(type = 'friend_added') AS adds,
+            countIf(type = 'friend_deleted') AS deletes,
+            uniqExactIf(person, type = 'lead') AS leads,
+            uniqExactIf(customer_id, type = 'store_visit') AS store_visitors,
+            uniqExactIf(customer_id, type = 'order_paid' AND customer_id != '') AS buyers,
+            uniqExactIf(customer_id, type = 'order_paid' AND occurred_at > first_order_at) AS repeat_buyers,
+            uniqExactIf(referrer, type = 'referred') AS referrers,
+            uniqExactIf(person, type = 'shared') AS sharers,
+            uniqExactIf(customer_id, type IN ('message_in', 'message_out')) AS chatting,
+            uniqExactIf(customer_id, type = 'message_in') AS interacting,
+            uniqExactIf(if(type = 'referred', referrer, customer_id), customer_id != '' AND type IN (
+                'friend_requested', 'friend_added', 'message_in', 'group_joined', 'lead', 'page_view', 'store_visit',
+                'order_paid', 'shared', 'referred', 'satisfaction'
+            )) AS active
+        FROM {database}.conversion_steps
+        ARRAY JOIN dimensions AS d
+        GROUP BY day, dimension, id
+        UNION ALL
+        SELECT day, dimension, id, visitors, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM {database}.bi_visitors_day
+    ) AS e
+    GROUP BY day, dimension, id
+) AS m
+LEFT ANY JOIN {database}.registry_names AS n ON n.dimension = m.dimension AND n.id = m.id
+COMMENT '每日各项比率（按发生时间） / the rates per day, by event time';
