@@ -1,9 +1,10 @@
 """Kafka topics: names, partitions, and the configuration each must have."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
-CLICKS = "clicks"
-CONVERSIONS = "conversions"
+CLICKS: Final = "clicks"
+CONVERSIONS: Final = "conversions"
 ATTRIBUTED = "attributed"
 REGISTRY = "registry"
 DEAD_LETTERS = "dead_letters"

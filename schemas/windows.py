@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+from schemas.conversion_types import ConversionType
+
 WINDOW_MS: Final = 60_000
 
 
@@ -11,7 +13,7 @@ def window_of(time_ms: int) -> int:
 
 
 class Facts(NamedTuple):
-    """What the edge stamped on the first click of a row, the one with the lowest offset."""
+    """What was stamped on the first event of a row, the one with the lowest offset."""
 
     store_id: str = ""
     region_id: str = ""
@@ -34,4 +36,30 @@ class WindowRow(NamedTuple):
     redirected: int
     visitors: int
     """Distinct visitors among the human clicks of this row; not additive."""
+    facts: Facts
+
+
+COUNTED: Final[tuple[str, ...]] = ConversionType.__args__  # type: ignore[attr-defined]
+"""Types of conversions in the order in which window rows count them; their columns have the same names."""
+
+
+class ConversionWindowRow(NamedTuple):
+    """All conversions credited to one guide, link and variant in one window and one Kafka partition."""
+
+    window_start: int
+    """Milliseconds since 1970 UTC."""
+    guide_id: str
+    link: str
+    variant: str
+    version: int
+    """The highest offset counted: of two rows of one key the one with the higher version is right."""
+    counts: tuple[int, ...]
+    """Events by type, in the order of `COUNTED`."""
+    order_amount: int
+    """This and the next two in ten-thousandths of the brand's currency."""
+    refund_amount: int
+    margin: int
+    """Of orders less that of refunds."""
+    customers: int
+    """Distinct customers of this row; not additive."""
     facts: Facts

@@ -1,4 +1,11 @@
 -- Events after the click. Built like `clicks` and `link_windows`: offsets beside the data, absolute versioned windows.
+--
+-- A zombie worker may write a row twice, and with another credit: of two rows of one offset the one received last is
+-- right, because the partition's owner took it in after the zombie did.
+--
+-- Every event is looked up by its id. A bloom filter is no help where hundreds of ids are asked for at once, for nearly
+-- every granule may hold one of them; a projection in the order of ids with small granules reads one granule an id, and
+-- lies in the same part as the rows. Measured with 2 million rows: 500 ids 2.6 ms (bloom filter 19 ms), 2,000 ids 7 ms.
 CREATE TABLE IF NOT EXISTS {database}.conversions {on_cluster}
 (
     event_id          String                   COMMENT '事件编号（幂等键） / event id: the caller''s idempotency key' CODEC(ZSTD(1)),
@@ -24,10 +31,13 @@ CREATE TABLE IF NOT EXISTS {database}.conversions {on_cluster}
     currency          LowCardinality(String)   COMMENT '币种 / currency, ISO 4217',
     properties        String                   COMMENT '其他属性（JSON） / further properties, a JSON object' CODEC(ZSTD(3)),
 
-    INDEX event_ids event_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    -- An assignment reads the last offsets again, an audit asks which offsets are there.
+    INDEX offsets kafka_offset TYPE minmax GRANULARITY 1,
+    PROJECTION event_ids (SELECT event_id, kafka_partition, kafka_offset ORDER BY event_id)
+        WITH SETTINGS (index_granularity = 128),
     PROJECTION reach (SELECT kafka_partition, max(kafka_offset), max(append_time) GROUP BY kafka_partition)
 )
-ENGINE = {engine:ReplacingMergeTree()}
+ENGINE = {engine:ReplacingMergeTree(received_at)}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (kafka_partition, toStartOfMinute(occurred_at), kafka_offset)
 SETTINGS {deduplication_window}, deduplicate_merge_projection_mode = 'rebuild'

@@ -69,15 +69,18 @@ ORDER BY (customer_id, kafka_partition)
 SETTINGS {deduplication_window}, index_granularity = 128, min_compress_block_size = 16384, max_compress_block_size = 32768
 COMMENT '客户状态（每分区一行） / state of customers, a row per Kafka partition';
 
--- Two ids of one person. The newest statement about an alias wins.
+-- Two ids of one person. The newest statement about an alias wins. Asked for from both ends.
 CREATE TABLE IF NOT EXISTS {database}.customer_aliases {on_cluster}
 (
     alias       String               COMMENT '别名编号 / the id that is given up',
     customer_id String               COMMENT '客户编号 / the id that is kept',
     occurred_at DateTime64(3, 'UTC') COMMENT '发生时间 / when it was said',
-    event_id    String               COMMENT '事件编号 / by which event'
+    event_id    String               COMMENT '事件编号 / by which event',
+
+    PROJECTION kept (SELECT alias, customer_id, occurred_at, event_id ORDER BY customer_id)
+        WITH SETTINGS (index_granularity = 128)
 )
 ENGINE = {engine:ReplacingMergeTree(occurred_at)}
 ORDER BY alias
-SETTINGS {deduplication_window}, index_granularity = 128
+SETTINGS {deduplication_window}, index_granularity = 128, deduplicate_merge_projection_mode = 'rebuild'
 COMMENT '客户别名 / ids that are one person';

@@ -15,8 +15,7 @@ class OpenRow:
         "clicks",
         "dirty",
         "facts",
-        "flushed_clicks",
-        "flushed_human",
+        "flushed",
         "human_clicks",
         "key",
         "redirected",
@@ -36,9 +35,8 @@ class OpenRow:
         self.visitors: set[str] = set()
         self.dirty = True
         """Whether it changed since it was last taken for a flush; a new row did."""
-        self.flushed_clicks = 0
-        self.flushed_human = 0
-        """Counts as they were last taken for a flush."""
+        self.flushed: WindowRow | None = None
+        """The row as it was last taken for a flush."""
 
     @classmethod
     def restored(cls, row: WindowRow, visitors: set[str]) -> Self:
@@ -50,6 +48,11 @@ class OpenRow:
         found.version = row.version
         found.visitors = visitors
         return found
+
+    @property
+    def events(self) -> int:
+        """How many clicks it counts."""
+        return self.clicks
 
     def merge(self, later: Self) -> None:
         """Add clicks of the same key that came after these."""

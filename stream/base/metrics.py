@@ -107,6 +107,17 @@ EXPIRED = Counter("guidestream_expired_unread", "Events that Kafka dropped befor
 OPEN_WINDOWS = Gauge("guidestream_open_windows", "Window rows held in memory.")
 LATE_WINDOWS = Gauge("guidestream_late_windows", "Windows marked to be recounted from raw rows.")
 SINK_ERRORS = Counter("guidestream_sink_errors", "Failed requests to ClickHouse, each tried again.", ["statement"])
+LOOKUPS = Counter(
+    "guidestream_lookups",
+    "What credit asked for (customers, links, guides), by whether it was still known (hit) or read (miss).",
+    ["kind", "outcome"],
+)
+CREDITED = Counter("guidestream_credited", "Accepted conversions by the rule that gave the credit.", ["rule"])
+TOKEN_ERRORS = Counter(
+    "guidestream_token_errors", "Accepted conversions whose click token gives no credit, by what is wrong.", ["error"]
+)
+CUSTOMERS_WRITTEN = Counter("guidestream_customers_written", "Rows of customers written.")
+ATTRIBUTED_SENT = Counter("guidestream_attributed_sent", "Records that the topic `attributed` acknowledged.")
 AUDIT_DIFFERENCE = Gauge(
     "guidestream_audit_difference",
     "Events and customers by which tables differ from raw rows; 0 is good.",

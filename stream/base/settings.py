@@ -274,6 +274,9 @@ class Worker(Section):
         0.5, gt=0, le=1, description="the worker stops when it would reject more than this share"
     )
     reject_limit_events: int = Field(10_000, ge=1, description="the share is taken over at least this many events")
+    cached_customers: int = Field(
+        20_000, ge=0, description="customers kept in memory per partition of conversions, 1 to 2 KB each"
+    )
     top_links: int = Field(100, ge=1, le=10_000, description="links with gauges of their own; the rest is one number")
     audit_seconds: int = Field(300, ge=1, description="windows of the last hours are recounted and compared this often")
     drain_ms: Milliseconds = Field(

@@ -1,6 +1,6 @@
-"""Raw conversions as RowBinary blocks. Conversions are few: nothing is cached."""
+"""Raw conversions: rows written as RowBinary blocks, each with its credit, and read back as they were written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from struct import Struct
@@ -8,41 +8,140 @@ from typing import Any, Final
 
 import orjson
 
-from schemas.conversions import Conversion
+from schemas.attribution import Credit, Touch
+from schemas.conversions import CONVERSION_VERSION, Conversion
+from schemas.money import units
+from schemas.token import MalformedTokenError, unverified
+from schemas.windows import Facts
 from stream.sink.binary import blob, texts
+from stream.sink.clickhouse import ClickHouse
 
 CONVERSION_COLUMNS: Final = (
     *("occurred_at", "append_time", "received_at", "kafka_partition", "kafka_offset", "amount", "margin"),
-    *("event_id", "type", "customer_id", "visitor_id", "acting_guide_id", "order_id", "currency", "properties"),
+    *("confidence", "is_late", "retransmitted", "clamped", "click_time"),
+    *("event_id", "type", "customer_id", "visitor_id", "acting_guide_id", "order_id", "currency", "token", "link"),
+    *("attribution", "credited_guide_id", "credited_link", "credited_variant", "click_id", "token_error"),
+    *("first_click_id", "first_guide_id", "first_link", "first_variant"),
+    *("store_id", "region_id", "campaign_id", "touchpoint", "properties"),
 )
-_FIXED = Struct("<qqqHQqq")
-_DECIMALS: Final = 10_000
-"""Decimal(18, 4) is an integer of ten-thousandths."""
+_FIXED = Struct("<qqqHQqqf???")
+_CLICK_TIME = Struct("<?q")
+_NO_CLICK_TIME: Final = b"\x01"
+"""NULL: a flag without a value behind it."""
+_WORDS: Final = ("customer_id", "visitor_id", "guide_id", "order_id", "currency", "token", "link")
 
 
 @dataclass(frozen=True, slots=True)
 class RawConversion:
-    """An accepted conversion and where it came from."""
+    """An accepted conversion, where it came from, and whom it is credited to."""
 
     event: Conversion
     offset: int
     append_ms: int
     time_ms: int
     """When it happened, after clamping; milliseconds since 1970 UTC."""
+    credit: Credit
+    token_error: str = ""
+    late: bool = False
+    retransmitted: bool = False
 
 
 def conversion_block(conversions: Iterable[RawConversion], *, partition: int, received_ms: int) -> bytes:
     """A block of `CONVERSION_COLUMNS`."""
-    return b"".join(_row(one, partition, received_ms) for one in conversions)
+    out: list[bytes] = []
+    for raw in conversions:
+        out += _row(raw, partition, received_ms)
+    return b"".join(out)
 
 
-def _row(raw: RawConversion, partition: int, received_ms: int) -> bytes:
-    event: dict[str, Any] = dict(raw.event)
-    get = event.get
-    amounts = (int(Decimal(text or "0") * _DECIMALS) for text in (get("amount"), get("margin")))
-    words = (get("customer_id"), get("visitor_id"), get("guide_id"), get("order_id"), get("currency"))
+def _row(raw: RawConversion, partition: int, received_ms: int) -> tuple[bytes, ...]:
+    event: Mapping[str, Any] = raw.event
+    credit = raw.credit
+    click, first = credit.click, credit.first
     return (
-        _FIXED.pack(raw.time_ms, raw.append_ms, received_ms, partition, raw.offset, *amounts)
-        + texts((event["event_id"], event["type"], *(str(word or "") for word in words)))
-        + blob(orjson.dumps(event.get("properties", {})))
+        _FIXED.pack(
+            *(raw.time_ms, raw.append_ms, received_ms, partition, raw.offset),
+            *(units(event.get("amount", "0")), units(event.get("margin", "0"))),
+            *(credit.confidence, raw.late, raw.retransmitted, raw.time_ms != event["occurred_at"]),
+        ),
+        _CLICK_TIME.pack(False, click.at_ms) if click else _NO_CLICK_TIME,  # noqa: FBT003 - the NULL flag
+        texts((event["event_id"], event["type"], *(event.get(word, "") for word in _WORDS))),
+        texts((credit.rule, credit.guide_id, credit.link, credit.variant)),
+        texts((click.click_id if click else "", raw.token_error)),
+        texts((first.click_id, first.guide_id, first.link, first.variant)) if first else b"\0\0\0\0",
+        texts(credit.facts),
+        blob(orjson.dumps(event.get("properties", {}))),
     )
+
+
+async def read_back(clickhouse: ClickHouse, partition: int, first: int, last: int) -> list[RawConversion]:
+    """Raw rows with offsets from `first` to `last`, in order; a time that was set back is the event's own now."""
+    rows = await clickhouse.query(
+        """
+        SELECT event_id, toString(type), toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(append_time),
+            kafka_offset, customer_id, token, visitor_id, toString(acting_guide_id), link, order_id,
+            toString(amount), toString(margin), toString(currency), properties,
+            toString(attribution), confidence, toString(credited_guide_id), credited_link, toString(credited_variant),
+            toUnixTimestamp64Milli(click_time), click_id,
+            (first_click_id, first_link, toString(first_guide_id), toString(first_variant)),
+            (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)),
+            toString(token_error), is_late, retransmitted
+        FROM conversions FINAL
+        WHERE kafka_partition = {partition:UInt16} AND kafka_offset BETWEEN {first:UInt64} AND {last:UInt64}
+        ORDER BY kafka_offset
+        """,
+        {"partition": partition, "first": first, "last": last},
+    )
+    return [_read(row) for row in rows]
+
+
+def _read(row: tuple[Any, ...]) -> RawConversion:
+    event_id, type_, time_ms, append_ms, offset = row[:5]
+    rule, confidence, guide, link, variant, click_ms, click_id, first, facts, token_error, late, again = row[15:]
+    credit = Credit(
+        rule=rule,
+        confidence=round(confidence, 4),
+        guide_id=guide,
+        link=link,
+        variant=variant,
+        click=Touch(int(click_ms), click_id, link, guide, variant) if click_ms is not None else None,
+        first=_first(*first) if any(first) else None,
+        facts=Facts(*facts),
+    )
+    return RawConversion(
+        event=_event(event_id, type_, int(time_ms), row[5:15]),
+        offset=int(offset),
+        append_ms=int(append_ms),
+        time_ms=int(time_ms),
+        credit=credit,
+        token_error=token_error,
+        late=bool(late),
+        retransmitted=bool(again),
+    )
+
+
+def _event(event_id: str, type_: str, time_ms: int, row: tuple[Any, ...]) -> Conversion:
+    customer, token, visitor, guide, link, order, amount, margin, currency, properties = row
+    optional = {
+        "customer_id": customer,
+        "token": token,
+        "visitor_id": visitor,
+        "guide_id": guide,
+        "link": link,
+        "order_id": order,
+        "amount": amount if currency else "",
+        "margin": margin if Decimal(margin) else "",
+        "currency": currency,
+        "properties": orjson.loads(properties) if len(properties) > 2 else None,
+    }
+    event = {"v": CONVERSION_VERSION, "event_id": event_id, "type": type_, "occurred_at": time_ms}
+    event |= {name: value for name, value in optional.items() if value}
+    return event  # type: ignore[return-value] # the fields of the contract, those that are there
+
+
+def _first(click_id: str, link: str, guide: str, variant: str) -> Touch:
+    try:
+        at_ms = unverified(click_id).at_ms
+    except MalformedTokenError:
+        at_ms = 0
+    return Touch(at_ms, click_id, link, guide, variant)

@@ -12,9 +12,14 @@ from stream.sink.clickhouse import ClickHouse
 
 RawTable = Literal["clicks", "conversions"]
 _EVENT_ID = {"clicks": "click_id", "conversions": "event_id"}
+_MINUTE = {"clicks": "toStartOfMinute(event_time)", "conversions": "toStartOfMinute(occurred_at)"}
+_KEY = {
+    "clicks": "guide_id, link, variant",
+    "conversions": "credited_guide_id, credited_link, credited_variant",
+}
 _IDS_AT_ONCE = 2_000
 """Look-ups of one query: some 60 KiB of parameters."""
-_WINDOW = "toStartOfMinute(event_time)"
+_WINDOW = _MINUTE["clicks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,10 @@ async def append_time(clickhouse: ClickHouse, table: RawTable, partition: int, o
     return int(rows[0][0]) if rows else None
 
 
-async def touched(clickhouse: ClickHouse, partition: int, first: int, last: int) -> list[int]:
-    """Starts, in milliseconds, of the windows that hold clicks with offsets from `first` to `last`."""
+async def touched(clickhouse: ClickHouse, table: RawTable, partition: int, first: int, last: int) -> list[int]:
+    """Starts, in milliseconds, of the windows that hold events with offsets from `first` to `last`."""
     rows = await clickhouse.query(
-        f"SELECT DISTINCT toUnixTimestamp({_WINDOW}) AS start FROM clicks "
+        f"SELECT DISTINCT toUnixTimestamp({_MINUTE[table]}) AS start FROM {table} "
         "WHERE kafka_partition = {partition:UInt16} AND kafka_offset BETWEEN {first:UInt64} AND {last:UInt64} "
         "ORDER BY start",
         {"partition": partition, "first": first, "last": last},
@@ -70,7 +75,9 @@ async def open_windows(
     return [(_row(row, len(row[-1])), set(row[-1])) for row in rows]
 
 
-async def portions(clickhouse: ClickHouse, partition: int, starts: Sequence[int], rows_at_once: int) -> list[list[int]]:
+async def portions(
+    clickhouse: ClickHouse, table: RawTable, partition: int, starts: Sequence[int], rows_at_once: int
+) -> list[list[int]]:
     """Some windows in their order, in portions that have so many rows, give or take some, to be recounted at once.
 
     A window that has more is a portion of its own: it has as many as it had in memory when it was open.
@@ -78,8 +85,8 @@ async def portions(clickhouse: ClickHouse, partition: int, starts: Sequence[int]
     if not starts:
         return []
     found = await clickhouse.query(
-        f"SELECT toUnixTimestamp({_WINDOW}) AS start, uniq(guide_id, link, variant) FROM clicks "
-        f"WHERE kafka_partition = {{partition:UInt16}} AND {_WINDOW} IN ({_listed(starts)}) GROUP BY start",
+        f"SELECT toUnixTimestamp({_MINUTE[table]}) AS start, uniq({_KEY[table]}) FROM {table} "
+        f"WHERE kafka_partition = {{partition:UInt16}} AND {_MINUTE[table]} IN ({listed(starts)}) GROUP BY start",
         {"partition": partition},
     )
     sizes = {int(start) * 1000: int(size) for start, size in found}
@@ -98,7 +105,7 @@ async def portions(clickhouse: ClickHouse, partition: int, starts: Sequence[int]
 async def recounted(clickhouse: ClickHouse, partition: int, starts: Sequence[int]) -> list[WindowRow]:
     """Rows of some windows as raw rows have them now."""
     rows = await clickhouse.query(
-        _counting("uniqExactIf(visitor_id, is_human)", f"{_WINDOW} IN ({_listed(starts)})"),
+        _counting("uniqExactIf(visitor_id, is_human)", f"{_WINDOW} IN ({listed(starts)})"),
         {"partition": partition, "last": (1 << 63) - 1},
     )
     return [_row(row, int(row[-1])) for row in rows]
@@ -109,7 +116,7 @@ async def written(clickhouse: ClickHouse, partition: int, starts: Sequence[int])
     rows = await clickhouse.query(
         "SELECT toUnixTimestamp(window_start), guide_id, link, variant, version, clicks, human_clicks, redirected, "
         "tuple('', '', '', ''), visitors FROM link_windows FINAL "
-        f"WHERE kafka_partition = {{partition:UInt16}} AND window_start IN ({_listed(starts)})",
+        f"WHERE kafka_partition = {{partition:UInt16}} AND window_start IN ({listed(starts)})",
         {"partition": partition},
     )
     return [_row(row, int(row[-1])) for row in rows]
@@ -156,7 +163,8 @@ async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str
     return found
 
 
-def _listed(starts: Sequence[int]) -> str:
+def listed(starts: Sequence[int]) -> str:
+    """Starts of windows, milliseconds since 1970 UTC, as the items of an IN."""
     return ", ".join(f"toDateTime({int(start) // 1000}, 'UTC')" for start in starts)
 
 

@@ -86,6 +86,7 @@ def make_app(settings: Settings, parts: Parts, fail: Fail, sources: Sequence[str
     app.on_partitions_revoked.connect(_on_revoked(pipeline, session_s / 2))
     _timer(app, worker.flush_ms / 1000, "flush", pipeline.flush, fail)
     _timer(app, worker.late_ms / 1000, "recount", pipeline.recount, fail)
+    _timer(app, worker.flush_ms / 1000, "publish", pipeline.publish, fail)
     _timer(app, 1.0, "show", parts.reports.show, fail)
     _timer(app, 5.0, "lag", parts.reports.lag, fail)
     _timer(app, float(worker.audit_seconds), "audit", parts.reports.audit, fail)

@@ -1,29 +1,35 @@
-"""The lane of the topic `conversions`: decode -> validate -> sink. Every event is checked for being there already."""
+"""The lane of the topic `conversions`: taken up from raw rows, with the credit that they hold."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from faust.types import TP
 
-from schemas.conversions import decode_conversion
-from schemas.rejects import Reject
 from schemas.topics import CONVERSIONS
-from stream.base import metrics
+from stream.aggregate.conversions import ConversionPartition
+from stream.aggregate.partition import Recovered
 from stream.base.clock import Clock
 from stream.base.settings import Settings
-from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
-from stream.sink.rows import DeadLetter
-from stream.worker.dead_letters import DeadLetters
-from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
-from stream.worker.lane import Lane
-from stream.worker.path import check_clock
+from stream.sink import retention
+from stream.worker.attributed import Attributed, Outbox
+from stream.worker.conversion_path import ConversionPath, LaneState
+from stream.worker.conversion_recovery import catch_up, recover_windows
+from stream.worker.customers import Customers
+from stream.worker.fates import Fates
 from stream.worker.recovery import find_position
 from stream.worker.sink import Sink
+from stream.worker.stage_gauges import StageGauges
 from stream.worker.transport import Consumer
+from stream.worker.window_kinds import AnyKind
+from stream.worker.window_lane import WindowLane
+
+_HELD: Final = 100_000
+"""Records that may wait for `attributed`, some 70 MB: beyond it, as when only that topic is down, nothing is taken."""
 
 
-class ConversionLane(Lane):
-    """One partition of `conversions`. Without windows a batch is done when its rows are in."""
+class ConversionLane(WindowLane):
+    """One partition of `conversions`."""
+
+    windows: ConversionPartition
 
     def __init__(  # noqa: PLR0913 - what a lane is made of
         self,
@@ -32,60 +38,70 @@ class ConversionLane(Lane):
         consumer: Consumer,
         *,
         settings: Settings,
+        path: ConversionPath,
+        kind: AnyKind,
         sink: Sink,
-        dead_letters: DeadLetters,
-        reject_limit: RejectLimit,
+        attributed: Attributed,
+        gauges: StageGauges,
         clock: Clock,
     ) -> None:
-        super().__init__(tp, epoch, consumer, settings.worker.batch_ms / 1000)
-        self._future_ms = settings.worker.future_ms
-        self._currency = settings.brand.currency
+        super().__init__(tp, epoch, consumer, settings=settings, kind=kind, clock=clock)
+        self.windows = ConversionPartition(settings.worker.grace_ms, Recovered())
+        self._path = path
         self._sink = sink
-        self._dead_letters = dead_letters
-        self._limit = reject_limit
-        self._clock = clock
+        self._attributed = attributed
+        self._gauges = gauges
+        self._outbox = Outbox(attributed.send, 0)
+        self._settled: int | None = None
+        self._customers = Customers(
+            tp.partition,
+            sink,
+            kept=settings.worker.cached_customers,
+            contact_ms=settings.attribution.contact_ms,
+            clock=clock,
+        )
         self._fates = Fates(CONVERSIONS, tp.partition)
 
     async def recover(self) -> int:
-        """Behind the last raw row."""
-        return (await find_position("conversions", self.tp, self._sink, self.consumer)).start
+        """Customers and `attributed` brought up to the raw rows, windows as raw rows say they are."""
+        position = await find_position(CONVERSIONS, self.tp, self._sink, self.consumer)
+        await catch_up(self.tp.partition, position, self._customers, self._sink, self._attributed)
+        grace_ms = self.settings.worker.grace_ms
+        self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
+        self._outbox.done = position.reach.offset + 1
+        await self._gauges.load(self.tp.partition, self.windows.closed_before, self._sink)
+        return position.start
+
+    @property
+    def kept_days(self) -> int:
+        """How long raw conversions are kept."""
+        return retention.kept_days(self.settings)[CONVERSIONS]
 
     async def take(self, records: list[Any]) -> None:
-        """The whole path, a line per stage."""
-        partition = self.tp.partition
-        decoded, rejected = decode(records, self._future_ms, self._currency)
-        self._limit.check(len(records), rejected)
+        """The whole path."""
+        state = LaneState(self.tp.partition, self.windows, self._customers, self._outbox, self._fates)
+        await self._path.take(records, state)
+        await self._outbox.below(_HELD)
 
-        ids = [one.event["event_id"] for one in decoded]
-        known = await self._sink.known("conversions", ids)
-        duplicates = duplicates_in(ids, [one.offset for one in decoded], partition, [True] * len(ids), known)
-        gone = {one.offset for one in duplicates}
-        accepted = [one for one in decoded if one.offset not in gone]
+    def flushed(self, batch: int) -> None:
+        """What was waiting for these windows may be told."""
+        self._outbox.flushed(batch)
 
-        received_ms = self._clock()
-        await self._dead_letters.write(CONVERSIONS, partition, rejected, duplicates, received_ms)
-        if accepted:
-            block = conversion_block(accepted, partition=partition, received_ms=received_ms)
-            token = f"{CONVERSIONS}:{partition}:{records[0].offset}-{records[-1].offset}:{len(accepted)}"
-            await self._sink.insert(CONVERSIONS, CONVERSION_COLUMNS, block, token)
+    async def publish(self) -> None:
+        """Send conversions with their credit."""
+        await self._outbox.send()
 
-        self.consumer.settle(self.tp, records[-1].offset + 1, self.epoch)
-        self._fates.count(consumed=len(records), rejected=rejected, duplicates=len(duplicates))
-        metrics.CLAMPED.labels(CONVERSIONS).inc(sum(one.time_ms != one.event["occurred_at"] for one in accepted))
+    @property
+    def unsettled(self) -> bool:
+        """Whether something is not written, or not told."""
+        return self.windows.unwritten or self._settled is not None
 
-
-def decode(records: Sequence[Any], future_ms: int, currency: str) -> tuple[list[RawConversion], list[DeadLetter]]:
-    """Decode and validate Kafka records of the topic `conversions`."""
-    check_clock(records[0])
-    good: list[RawConversion] = []
-    rejected: list[DeadLetter] = []
-    for record in records:
-        appended = record.timestamp
-        try:
-            read_mark(record.headers)
-            event = decode_conversion(record.value, appended, future_ms, currency=currency)
-        except Reject as reject:
-            rejected.append(dead_letter(record, "validate", reject))
-        else:
-            good.append(RawConversion(event, record.offset, appended, min(event["occurred_at"], appended)))
-    return good, rejected
+    def settle(self) -> int | None:
+        """The offset up to which windows are written and `attributed` is sent, if that moved on."""
+        settled = self.windows.settle()
+        if settled is not None:
+            self._settled = settled
+        if self._settled is None or self._settled > self._outbox.done:
+            return None
+        settled, self._settled = self._settled, None
+        return settled

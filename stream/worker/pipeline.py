@@ -4,49 +4,50 @@ Pure of Faust but for the consumer's few calls, so that the app is nothing but w
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
 from faust.types import TP
 
+from schemas.topics import CLICKS
 from stream.base import log, metrics
 from stream.base.clock import Clock
-from stream.sink import recount
-from stream.worker.clicks import ClickLane
 from stream.worker.gauges import Gauges
 from stream.worker.lane import Lane
-from stream.worker.sink import Sink
+from stream.worker.stage_gauges import StageGauges
 from stream.worker.transport import Batch, Consumer
+from stream.worker.window_kinds import AnyKind
+from stream.worker.window_lane import WindowLane
 
 MakeLane = Callable[[TP, int, Consumer], Lane]
 Fail = Callable[[BaseException], None]
 """Ends the process; it does not return."""
 
 _IDLE_S: Final = 10.0
-"""A partition without a click for so long follows the wall clock, so that its windows close."""
+"""A partition without an event for so long follows the wall clock, so that its windows close."""
 _MARKS_AT_ONCE: Final = 240
 """Marked windows that are looked at together: four hours of a partition."""
-_ROWS_AT_ONCE: Final = 20_000
-"""Of one recount: some 30 MB, as they were written and as they are now, however long an outage was."""
 _logger = log.get(__name__)
 
 
 class Pipeline:
     """One per process."""
 
-    def __init__(self, makers: Mapping[str, MakeLane], sink: Sink, gauges: Gauges, clock: Clock, fail: Fail) -> None:
+    def __init__(
+        self, makers: Mapping[str, MakeLane], gauges: Iterable[Gauges | StageGauges], clock: Clock, fail: Fail
+    ) -> None:
         self.lanes: dict[TP, Lane] = {}
         self.settled = True
         """Whether everything that was taken is written, and the broker confirmed its commit, as of the last flush."""
         self._makers = makers
-        self._sink = sink
-        self._gauges = gauges
+        self._gauges = tuple(gauges)
         self._clock = clock
         self._fail = fail
         self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._flushing = asyncio.Lock()
         self._recounting = asyncio.Lock()
+        self._publishing = asyncio.Lock()
         self._consumer: Consumer | None = None
 
     def use(self, makers: Mapping[str, MakeLane]) -> None:
@@ -61,7 +62,8 @@ class Pipeline:
     def begin(self, assigned: Iterable[TP], consumer: Consumer) -> None:
         """Start a lane for each partition of a new assignment."""
         self._drop()
-        self._gauges.clear()
+        for gauges in self._gauges:
+            gauges.clear()
         self._consumer = consumer
         for tp in sorted(assigned):
             lane = self.lanes[tp] = self._makers[tp.topic](tp, consumer.epoch, consumer)
@@ -91,6 +93,7 @@ class Pipeline:
                         await asyncio.wait(running)
                 await self.flush()
                 await self.recount()
+                await self.publish()
                 done = self.settled
         except TimeoutError:
             _logger.warning("not all was written before the partitions were given up; it will be read again")
@@ -100,53 +103,61 @@ class Pipeline:
     async def flush(self) -> None:
         """Write the window rows that changed, and commit what is done."""
         async with self._flushing:
-            lanes = self.click_lanes()
+            lanes = self.window_lanes()
             now_ms = self._clock()
             for lane in lanes:
                 if lane.idle_s > _IDLE_S:
                     lane.windows.advance(now_ms - int(_IDLE_S * 1000))
-            flushes = [(lane, lane.windows.begin_flush()) for lane in lanes]
-            rows = [(lane.tp.partition, row) for lane, flush in flushes for row in flush.rows]
-            started = monotonic()
-            await self._sink.windows(rows, now_ms)
-            if rows:
-                metrics.STAGE_SECONDS.labels("flush").observe(monotonic() - started)
-            for lane, flush in flushes:
-                lane.windows.end_flush(flush)
-                if self._is_mine(lane):
-                    self._gauges.grew(flush.rows, flush.growth)
+            for kind in dict.fromkeys(lane.kind for lane in lanes):
+                await self._flush(kind, [lane for lane in lanes if lane.kind is kind], now_ms)
             await self._commit(lanes)
+
+    async def _flush(self, kind: AnyKind, lanes: Sequence[WindowLane], now_ms: int) -> None:
+        flushes = [(lane, lane.windows.begin_flush()) for lane in lanes]
+        rows = [(lane.tp.partition, row) for lane, flush in flushes for row in flush.rows]
+        started = monotonic()
+        await kind.write(rows, now_ms)
+        if rows:
+            metrics.STAGE_SECONDS.labels("flush").observe(monotonic() - started)
+        for lane, flush in flushes:
+            lane.windows.end_flush(flush)
+            lane.flushed(flush.batch)
+            if self._is_mine(lane):
+                kind.grew(flush)
 
     async def recount(self) -> None:
         """Count marked windows again from raw rows, write them, and commit what is done."""
         async with self._recounting:
-            lanes = self.click_lanes()
+            lanes = self.window_lanes()
             for lane in lanes:
                 while starts := lane.windows.begin_recount(_MARKS_AT_ONCE):
-                    for portion in await self._portions(lane, starts):
+                    kept = [start for start in starts if start >= lane.oldest_ms]
+                    for portion in await lane.kind.portions(lane.tp.partition, kept):
                         await self._recount(lane, portion)
                     lane.windows.end_recount()
             await self._commit(lanes)
 
-    async def _portions(self, lane: ClickLane, starts: list[int]) -> list[list[int]]:
-        partition, kept = lane.tp.partition, [start for start in starts if start >= lane.oldest_ms]
-        return await self._sink.ask("portions", lambda ch: recount.portions(ch, partition, kept, _ROWS_AT_ONCE))
-
-    async def _recount(self, lane: ClickLane, starts: list[int]) -> None:
+    async def _recount(self, lane: WindowLane, starts: list[int]) -> None:
         started = monotonic()
         partition = lane.tp.partition
-        before = await self._sink.ask("written", lambda clickhouse: recount.written(clickhouse, partition, starts))
-        rows = await self._sink.ask("recount", lambda clickhouse: recount.recounted(clickhouse, partition, starts))
-        await self._sink.windows([(partition, row) for row in rows], self._clock())
+        before, rows = await lane.kind.recount(partition, starts)
+        await lane.kind.write([(partition, row) for row in rows], self._clock())
         if self._is_mine(lane):
-            self._gauges.restated(before, rows)
+            lane.kind.restated(before, rows)
         metrics.STAGE_SECONDS.labels("recount").observe(monotonic() - started)
 
-    async def _commit(self, lanes: Iterable[ClickLane]) -> None:
+    async def publish(self) -> None:
+        """Tell others what is written, and commit what is done."""
+        async with self._publishing:
+            lanes = self.window_lanes()
+            await asyncio.gather(*(lane.publish() for lane in lanes))
+            await self._commit(lanes)
+
+    async def _commit(self, lanes: Iterable[WindowLane]) -> None:
         settled = True
         for lane in lanes:
-            offset = lane.windows.settle()
-            settled &= not lane.windows.unwritten
+            offset = lane.settle()
+            settled &= not lane.unsettled
             if offset is not None:
                 lane.consumer.settle(lane.tp, offset, lane.epoch)
         if self._consumer is not None and self.lanes:
@@ -155,9 +166,13 @@ class Pipeline:
             settled &= self._consumer.all_committed
         self.settled = settled
 
-    def click_lanes(self) -> list[ClickLane]:
-        """Lanes of clicks that have recovered."""
-        return [lane for lane in self.lanes.values() if isinstance(lane, ClickLane) and lane.ready]
+    def window_lanes(self) -> list[WindowLane]:
+        """Lanes with windows that have recovered."""
+        return [lane for lane in self.lanes.values() if isinstance(lane, WindowLane) and lane.ready]
+
+    def click_lanes(self) -> list[WindowLane]:
+        """Those of them that count clicks."""
+        return [lane for lane in self.window_lanes() if lane.kind.table == CLICKS]
 
     def _is_mine(self, lane: Lane) -> bool:
         """Whether a lane is of this assignment: another may have begun while a request was under way."""

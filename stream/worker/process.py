@@ -26,6 +26,9 @@ from stream.worker.wiring import Parts, make_parts
 
 _NOT_MIGRATED: Final = (60, 81)
 """ClickHouse's codes for an unknown table and an unknown database."""
+_TABLES: Final = (
+    "clicks, link_windows, link_visitors, conversions, conversion_windows, customer_states, customer_aliases"
+)
 _TICK_S: Final = 0.1
 _RETRY_S: Final = 1.0
 _STOP_S: Final = 10.0
@@ -94,6 +97,7 @@ class Worker:
         self._wrong = "stopping"
         await self._leave(app, parts)
         watching.cancel()
+        await parts.attributed.close()
         await clickhouse.close()
 
     def _ready(self, admin: AdminServer) -> None:
@@ -118,7 +122,7 @@ class Worker:
                 clickhouse = clickhouse or await ClickHouse.connect(self._settings)
                 # A topic that is missing when the group first asks for it is ignored for ever.
                 report = await ensure_topics(self._settings)
-                await clickhouse.query("SELECT 1 FROM clicks, link_windows, link_visitors, conversions LIMIT 0")
+                await clickhouse.query(f"SELECT 1 FROM {_TABLES} LIMIT 0")
             except UnavailableError as error:
                 _logger.warning("waiting", error=str(error))
                 await asyncio.sleep(_RETRY_S)

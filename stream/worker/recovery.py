@@ -98,7 +98,7 @@ async def recover_windows(tp: TP, position: Position, grace_ms: int, oldest_ms: 
         rows = [OpenRow.restored(row, seen) for row, seen in found]
     if reach >= position.committed:
         await sink.ask("refill", lambda ch: visitors.refill(ch, number, position.committed, reach))
-        touched = await sink.ask("touched", lambda ch: recount.touched(ch, number, position.committed, reach))
+        touched = await sink.ask("touched", lambda ch: recount.touched(ch, "clicks", number, position.committed, reach))
     return Partition(
         grace_ms,
         Recovered(

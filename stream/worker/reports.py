@@ -1,5 +1,6 @@
 """What a worker says about itself on its timers: gauges, lag, and the audit, which the owner of partition 0 runs."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from aiokafka.errors import KafkaError
@@ -14,6 +15,7 @@ from stream.sink.clickhouse import ClickHouse
 from stream.sink.kafka_log import open_log
 from stream.worker.gauges import Gauges
 from stream.worker.pipeline import Pipeline
+from stream.worker.stage_gauges import StageGauges
 
 _AUDITED_HOURS: Final = 2
 """`guidestream audit` looks at all there is; the timer at what may just have gone wrong."""
@@ -26,11 +28,16 @@ class Reports:
     """One per process. Nothing here ends the worker: what cannot be said now is said next time."""
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, gauges: Gauges, clickhouse: ClickHouse, clock: Clock
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        gauges: Iterable[Gauges | StageGauges],
+        clickhouse: ClickHouse,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._pipeline = pipeline
-        self._gauges = gauges
+        self._gauges = tuple(gauges)
         self._clickhouse = clickhouse
         self._clock = clock
         self._lagging: set[tuple[str, str]] = set()
@@ -38,8 +45,9 @@ class Reports:
 
     async def show(self) -> None:
         """Set the gauges that live in this process."""
-        self._gauges.show()
-        lanes = self._pipeline.click_lanes()
+        for gauges in self._gauges:
+            gauges.show()
+        lanes = self._pipeline.window_lanes()
         metrics.OPEN_WINDOWS.set(sum(lane.windows.open_rows for lane in lanes))
         metrics.LATE_WINDOWS.set(sum(len(lane.windows.late) for lane in lanes))
         self._show_auditor()

@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from schemas.windows import WindowRow
 from stream.base import log, metrics
 from stream.base.errors import UnavailableError
-from stream.sink import recount, rows
+from stream.sink import recount
 from stream.sink.clickhouse import ClickHouse
 from stream.worker.lease import Lease
 
@@ -45,12 +44,6 @@ class Sink:
     async def insert(self, table: str, columns: Sequence[str], block: bytes, token: str) -> None:
         """Insert one block. The token must mean these very rows, for ever: it names their origin and their number."""
         await self.ask(f"insert_{table}", lambda clickhouse: clickhouse.insert(table, columns, block, token=token))
-
-    async def windows(self, partition_rows: Iterable[tuple[int, WindowRow]], now_ms: int) -> None:
-        """Write window rows; written twice they say the same, so they need no token."""
-        block = rows.window_block(partition_rows, updated_ms=now_ms)
-        if block:
-            await self.insert("link_windows", rows.WINDOW_COLUMNS, block, token="")
 
     async def known(self, table: recount.RawTable, event_ids: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
         """Where events of these ids are already: (partition, offset) of each of their rows."""

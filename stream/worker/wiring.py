@@ -6,14 +6,21 @@ from typing import Any
 from faust.types import TP
 
 from schemas.topics import CLICKS, CONVERSIONS, REGISTRY
+from stream.attribute.credit import LookBack
 from stream.base.clock import Clock
+from stream.base.person_keys import person_keys
 from stream.base.settings import Settings
+from stream.base.token_keys import token_keys
 from stream.enrich.clicks import ClickEnricher
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.rows import ClickEncoder
+from stream.worker.attributed import Attributed
 from stream.worker.clicks import ClickLane
+from stream.worker.clicks_before import ClicksBefore
+from stream.worker.conversion_path import ConversionPath
 from stream.worker.conversions import ConversionLane
 from stream.worker.dead_letters import DeadLetters, Headers
+from stream.worker.directory import Directory
 from stream.worker.fates import RejectLimit
 from stream.worker.gauges import Gauges
 from stream.worker.lane import Lane
@@ -24,7 +31,10 @@ from stream.worker.refusal import Refusal
 from stream.worker.registry import RegistryLane
 from stream.worker.reports import Reports
 from stream.worker.sink import Sink
+from stream.worker.stage_gauges import StageGauges
+from stream.worker.tokens import Tokens
 from stream.worker.transport import Consumer
+from stream.worker.window_kinds import ClickWindows, ConversionWindows
 
 
 @dataclass(slots=True)
@@ -34,6 +44,7 @@ class Parts:
     pipeline: Pipeline
     reports: Reports
     publisher: "Publisher"
+    attributed: Attributed
 
 
 class Publisher:
@@ -55,6 +66,8 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
     publisher = Publisher()
     dead_letters = DeadLetters(sink, publisher)
     gauges = Gauges(settings.brand.zone, worker.top_links, clock)
+    stage_gauges = StageGauges(settings.brand.zone, clock)
+    attributed = Attributed(settings)
     click_path = ClickPath(
         future_ms=worker.future_ms,
         enricher=ClickEnricher.open(settings.geo.city_file),
@@ -64,10 +77,21 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
         reject_limit=_reject_limit(settings, CLICKS),
         clock=clock,
     )
-    conversions_limit = _reject_limit(settings, CONVERSIONS)
+    conversion_path = _conversion_path(settings, sink, dead_letters, clock)
+    click_windows, conversion_windows = ClickWindows(sink, gauges), ConversionWindows(sink, stage_gauges)
 
     def click_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
-        return ClickLane(tp, epoch, consumer, settings=settings, path=click_path, sink=sink, gauges=gauges, clock=clock)
+        return ClickLane(
+            tp,
+            epoch,
+            consumer,
+            settings=settings,
+            path=click_path,
+            kind=click_windows,
+            sink=sink,
+            gauges=gauges,
+            clock=clock,
+        )
 
     def conversion_lane(tp: TP, epoch: int, consumer: Consumer) -> Lane:
         return ConversionLane(
@@ -75,9 +99,11 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
             epoch,
             consumer,
             settings=settings,
+            path=conversion_path,
+            kind=conversion_windows,
             sink=sink,
-            dead_letters=dead_letters,
-            reject_limit=conversions_limit,
+            attributed=attributed,
+            gauges=stage_gauges,
             clock=clock,
         )
 
@@ -89,8 +115,32 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
         settings.topic(CONVERSIONS): conversion_lane,
         settings.topic(REGISTRY): registry_lane,
     }
-    pipeline = Pipeline(makers, sink, gauges, clock, fail)
-    return Parts(pipeline, Reports(settings, pipeline, gauges, clickhouse, clock), publisher)
+    pipeline = Pipeline(makers, (gauges, stage_gauges), clock, fail)
+    reports = Reports(settings, pipeline, (gauges, stage_gauges), clickhouse, clock)
+    return Parts(pipeline, reports, publisher, attributed)
+
+
+def _conversion_path(settings: Settings, sink: Sink, dead_letters: DeadLetters, clock: Clock) -> ConversionPath:
+    attribution = settings.attribution
+    lookback = LookBack.of(
+        customer_days=attribution.customer_days,
+        visitor_days=attribution.visitor_days,
+        guide_minutes=attribution.guide_minutes,
+    )
+    directory = Directory(sink, clock)
+    return ConversionPath(
+        currency=settings.brand.currency,
+        future_ms=settings.worker.future_ms,
+        lookback=lookback,
+        person_keys=person_keys(settings),
+        tokens=Tokens(token_keys(settings).by_id, directory, sink),
+        clicks=ClicksBefore(sink, lookback),
+        directory=directory,
+        sink=sink,
+        dead_letters=dead_letters,
+        reject_limit=_reject_limit(settings, CONVERSIONS),
+        clock=clock,
+    )
 
 
 def _reject_limit(settings: Settings, topic: str) -> RejectLimit:

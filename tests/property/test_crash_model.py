@@ -14,7 +14,7 @@ import pytest
 
 from schemas.click_record import ClickRecord
 from schemas.windows import Facts, WindowRow, window_of
-from stream.aggregate.partition import NEVER, Partition, Recovered
+from stream.aggregate.partition import NEVER, Partition, Recovered, Tallied
 from stream.aggregate.rows import OpenRow
 from stream.aggregate.tally import Tally
 
@@ -196,7 +196,7 @@ class TornInserts(Worker):
 class GoesBack(Partition):
     """T is whatever the batch says, up or down, so a closed window may come back to memory."""
 
-    def apply(self, tally: Tally, *, next_offset: int, arrival_ms: int) -> int:
+    def apply(self, tally: Tallied[OpenRow], *, next_offset: int, arrival_ms: int) -> int:
         self.arrival = self.closed_before = NEVER
         self.advance(arrival_ms)
         return super().apply(tally, next_offset=next_offset, arrival_ms=arrival_ms)

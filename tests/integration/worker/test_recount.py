@@ -81,12 +81,12 @@ async def test_windows_are_recounted_in_portions_bounded_by_rows(
     empty = window_of(AT_MS) + WINDOW_MS
 
     async def split(rows_at_once: int) -> list[list[int]]:
-        return await recount.portions(migrated, PARTITION, [empty, *starts], rows_at_once)
+        return await recount.portions(migrated, "clicks", PARTITION, [empty, *starts], rows_at_once)
 
     assert await split(10_000) == [[empty, *starts]]
     assert await split(2 * every) == [[empty, *starts[:2]], starts[2:4], starts[4:]]
     assert await split(1) == [[empty], *([start] for start in starts)]
-    assert await recount.portions(migrated, PARTITION, [], 1) == []
+    assert await recount.portions(migrated, "clicks", PARTITION, [], 1) == []
 
 
 async def test_open_windows_come_with_their_visitors_and_end_at_an_offset(
@@ -114,7 +114,7 @@ async def test_touched_windows_are_those_between_two_offsets(
     migrated: ClickHouse, raw: tuple[list[ClickRecord], list[bool]]
 ) -> None:
     wanted = sorted({window_of(one.ts) for one in raw[0][590:596]})
-    assert await recount.touched(migrated, PARTITION, 590, 595) == wanted
+    assert await recount.touched(migrated, "clicks", PARTITION, 590, 595) == wanted
 
 
 async def test_known_events_are_found_with_all_their_places(

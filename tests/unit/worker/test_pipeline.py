@@ -22,9 +22,8 @@ class Idle(Lane):
 
 
 def a_pipeline(consumer: Any) -> Pipeline:
-    sink: Any = SimpleNamespace(windows=AsyncMock())
     makers = {ONE.topic: lambda tp, epoch, consumer: Idle(tp, epoch, consumer, 0.0)}
-    return Pipeline(makers, sink, Mock(), lambda: 0, lambda error: pytest.fail(repr(error)))
+    return Pipeline(makers, [Mock()], lambda: 0, lambda error: pytest.fail(repr(error)))
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
@@ -35,4 +34,4 @@ async def test_a_worker_says_that_all_is_committed_only_when_the_broker_confirme
     pipeline = a_pipeline(consumer)
     pipeline.begin([ONE], consumer)
     assert await pipeline.end(10) is confirmed
-    assert consumer.commit.await_count == 2  # after the flush, and after the recount
+    assert consumer.commit.await_count == 3  # after the flush, the recount, and what others were told

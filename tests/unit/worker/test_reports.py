@@ -33,6 +33,8 @@ class Lanes:
             for number in self.partitions
         ]
 
+    window_lanes = click_lanes
+
     async def bounds(self, *_: TP) -> Any:
         if isinstance(self.ends, Exception):
             raise self.ends
@@ -52,7 +54,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         answer = found.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return SimpleNamespace(difference=answer, lines=list)
+        return SimpleNamespace(difference=answer, lines=list, by_topic=lambda: {"clicks": answer, "conversions": 0})
 
     @asynccontextmanager
     async def open_log(_: Any) -> AsyncIterator[None]:
@@ -66,7 +68,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 
 def reports_of(lanes: Any) -> Reports:
-    return Reports(load({}), lanes, Mock(), Mock(), lambda: NOW_MS)
+    return Reports(load({}), lanes, [Mock()], Mock(), lambda: NOW_MS)
 
 
 def shown(name: str, **labels: str) -> float | None:
@@ -102,7 +104,7 @@ async def test_an_audit_that_ends_when_the_partition_is_gone_shows_nothing(
 
     async def audit(*_: Any, **__: Any) -> Any:
         lanes.partitions = ()
-        return SimpleNamespace(difference=7, lines=list)
+        return SimpleNamespace(difference=7, lines=list, by_topic=lambda: {"clicks": 7})
 
     monkeypatch.setattr(reports, "audit", audit)
     await one.audit()

@@ -1,0 +1,127 @@
+"""Customers and their aliases: rows of `customer_states` and `customer_aliases`, written as blocks and looked up."""
+
+from collections.abc import Collection, Iterable
+from struct import Struct
+from typing import Final, NamedTuple
+
+from schemas.customers import CustomerRow, CustomerState, Relation, Tag, decode_state, encode_state
+from stream.sink.binary import blob, length, text, texts
+from stream.sink.clickhouse import ClickHouse
+
+CUSTOMER_COLUMNS: Final = (
+    *("kafka_partition", "version", "orders", "revenue", "refunds", "margin", "updated_at"),
+    *("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at", "first_order_at", "last_order_at"),
+    *("consent_at", "last_active_at"),
+    *("customer_id", "state", "relations", "messages_in", "messages_out", "tags"),
+    *("first_click_id", "first_guide_id", "first_link", "first_variant"),
+    *("last_click_id", "last_guide_id", "last_link", "last_variant", "consent", "referred_by"),
+)
+ALIAS_COLUMNS: Final = ("occurred_at", "alias", "customer_id", "event_id")
+_FIXED = Struct("<HQQqqqq")
+_MOMENT = Struct("<?q")
+_NEVER: Final = b"\x01"
+_TIME = Struct("<q")
+_TAG = Struct("<q?")
+_IDS_AT_ONCE: Final = 2_000
+"""Look-ups of one query: some 60 KiB of parameters."""
+
+
+class Known(NamedTuple):
+    """What one partition's events make of a customer."""
+
+    customer_id: str
+    partition: int
+    version: int
+    """The highest offset of that partition that is in the state."""
+    state: CustomerState
+
+
+class Alias(NamedTuple):
+    """A statement that two ids are one person; of several about one alias the last is right."""
+
+    alias: str
+    customer_id: str
+    occurred_ms: int
+    event_id: str
+
+
+def customer_row(known: Known, row: CustomerRow, *, updated_ms: int) -> bytes:
+    """One row of `CUSTOMER_COLUMNS`; `row` is the summary of the state."""
+    sums = (row.orders, row.revenue, row.refunds, row.margin, updated_ms)
+    times = (
+        *(row.first_added_at, row.first_touch_at, row.last_touch_at, row.first_contact_at),
+        *(row.first_order_at, row.last_order_at, row.consent_at, row.last_active_at),
+    )
+    return b"".join(
+        (
+            _FIXED.pack(known.partition, known.version, *sums),
+            *map(_moment, times),
+            text(known.customer_id),
+            blob(encode_state(known.state)),
+            length(len(row.relations)),
+            *map(_relation, row.relations),
+            _times(row.messages_in),
+            _times(row.messages_out),
+            length(len(row.tags)),
+            *map(_tag, row.tags),
+            texts((row.first_click_id, row.first_guide_id, row.first_link, row.first_variant)),
+            texts((row.last_click_id, row.last_guide_id, row.last_link, row.last_variant)),
+            texts((row.consent, row.referred_by)),
+        )
+    )
+
+
+def alias_block(aliases: Iterable[Alias]) -> bytes:
+    """A block of `ALIAS_COLUMNS`."""
+    return b"".join(_TIME.pack(one.occurred_ms) + texts((one.alias, one.customer_id, one.event_id)) for one in aliases)
+
+
+async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list[Known]:
+    """The newest state of some customers in every partition that has one."""
+    ids, found = sorted(set(customer_ids)), dict[tuple[str, int], tuple[int, str]]()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        rows = await clickhouse.query(
+            "SELECT customer_id, kafka_partition, version, state FROM customer_states "
+            "WHERE customer_id IN {ids:Array(String)}",
+            {"ids": ids[start : start + _IDS_AT_ONCE]},
+        )
+        # Rows that a merge has not dropped yet: fewer bytes than sorting them out there would cost.
+        for customer_id, partition, version, state in rows:
+            key = (customer_id, int(partition))
+            if key not in found or found[key][0] < version:
+                found[key] = (int(version), state)
+    return [Known(*key, version, decode_state(state)) for key, (version, state) in found.items()]
+
+
+async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str]) -> list[Alias]:
+    """All statements that name one of these ids, at either end."""
+    ids, found = sorted(customer_ids), list[Alias]()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        rows = await clickhouse.query(
+            """
+            SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
+            WHERE alias IN {ids:Array(String)}
+            UNION ALL
+            SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
+            WHERE customer_id IN {ids:Array(String)}
+            """,
+            {"ids": ids[start : start + _IDS_AT_ONCE]},
+        )
+        found += [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
+    return found
+
+
+def _moment(at_ms: int | None) -> bytes:
+    return _NEVER if at_ms is None else _MOMENT.pack(False, at_ms)  # noqa: FBT003 - the NULL flag
+
+
+def _times(times: tuple[int, ...]) -> bytes:
+    return length(len(times)) + b"".join(map(_TIME.pack, times))
+
+
+def _relation(one: Relation) -> bytes:
+    return text(one.guide_id) + _moment(one.added_at) + _moment(one.ended_at) + text(one.ended_by)
+
+
+def _tag(one: Tag) -> bytes:
+    return text(one.tag) + _TAG.pack(one.at, one.is_set)

@@ -1,0 +1,61 @@
+"""Clicks that an event without a token may follow from: of its visitor, or of its guide's links."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from schemas.attribution import SKEW_MS, Touch
+from schemas.conversions import Conversion
+from stream.attribute.credit import LookBack, wants_guide_clicks
+from stream.sink import lookups
+from stream.worker.sink import Sink
+
+
+class Clicks(NamedTuple):
+    """What was found for a batch."""
+
+    by_visitor: Mapping[str, Sequence[Touch]]
+    by_guide: Mapping[str, Sequence[Touch]]
+
+    def of_visitor(self, event: Conversion, time_ms: int) -> Touch | None:
+        """The last click of the event's visitor that the event may follow from."""
+        clicks = self.by_visitor.get(event.get("visitor_id", ""))
+        if not clicks:
+            return None
+        place = bisect_right(clicks, time_ms + SKEW_MS, key=lambda click: click.at_ms)
+        return clicks[place - 1] if place else None
+
+    def of_guide(self, event: Conversion) -> Sequence[Touch]:
+        """Clicks of the acting guide; the rule looks at their times."""
+        return self.by_guide.get(event.get("guide_id", ""), ()) if wants_guide_clicks(event) else ()
+
+
+class ClicksBefore:
+    """One per process."""
+
+    def __init__(self, sink: Sink, lookback: LookBack) -> None:
+        self._sink = sink
+        self._lookback = lookback
+
+    async def find(self, events: Sequence[tuple[Conversion, int]]) -> Clicks:
+        """Ask for the clicks of some events, each with its time."""
+        visitors = [(event["visitor_id"], time_ms) for event, time_ms in events if event.get("visitor_id")]
+        guides = {(event["guide_id"], time_ms) for event, time_ms in events if wants_guide_clicks(event)}
+        of_visitors, of_guides = await asyncio.gather(self._of_visitors(visitors), self._of_guides(guides))
+        return Clicks(of_visitors, of_guides)
+
+    async def _of_visitors(self, visitors: Sequence[tuple[str, int]]) -> Mapping[str, Sequence[Touch]]:
+        if not visitors:
+            return {}
+        times = [time_ms for _, time_ms in visitors]
+        since_ms, until_ms = min(times) - self._lookback.visitor_ms, max(times) + SKEW_MS
+        ids = {visitor for visitor, _ in visitors}
+        return await self._sink.ask("last_clicks", lambda ch: lookups.last_clicks(ch, ids, since_ms, until_ms))
+
+    async def _of_guides(self, moments: set[tuple[str, int]]) -> Mapping[str, Sequence[Touch]]:
+        if not moments:
+            return {}
+        return await self._sink.ask(
+            "guide_clicks", lambda ch: lookups.guide_clicks(ch, moments, self._lookback.guide_ms)
+        )

@@ -1,0 +1,260 @@
+"""The whole path of a batch of conversions: decode -> duplicates -> evidence -> credit -> customers -> sink.
+
+The order of writing is what a restart relies on: dead letters and duplicates, raw rows with their credit as one block,
+customers as one block; windows follow with the next flush, then `attributed`, then the commit. Whatever was not written
+when a worker dies is made up for from the raw rows, whose credit is read back.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from schemas.attribution import Credit, Touch
+from schemas.conversions import Conversion, decode_conversion
+from schemas.money import units
+from schemas.personal import PersonKeys, protect
+from schemas.rejects import Reject
+from schemas.topics import CONVERSIONS
+from stream.aggregate.conversions import ConversionPartition, ConversionTally, Counting
+from stream.attribute.consent import nameless, withdrawn, withheld
+from stream.attribute.credit import Evidence, LookBack, credit
+from stream.base import metrics
+from stream.base.clock import Clock
+from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
+from stream.sink.rows import DeadLetter, Duplicate
+from stream.worker.attributed import Outbox, records
+from stream.worker.claims import Claims
+from stream.worker.clicks_before import Clicks, ClicksBefore
+from stream.worker.customers import Customers
+from stream.worker.dead_letters import DeadLetters
+from stream.worker.directory import Directory, mentioned
+from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
+from stream.worker.path import check_clock
+from stream.worker.sink import Sink
+from stream.worker.tokens import Read, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A conversion that was read, and where it came from."""
+
+    event: Conversion
+    offset: int
+    append_ms: int
+    time_ms: int
+    """When it happened; a time that is ahead of the broker's clock is set back to it."""
+    retransmitted: bool
+
+
+@dataclass(slots=True)
+class Known:
+    """What was looked up for a batch."""
+
+    tokens: Mapping[str, Read]
+    clicks: Clicks
+
+
+@dataclass(slots=True)
+class LaneState:
+    """What a batch changes of its lane."""
+
+    partition: int
+    windows: ConversionPartition
+    customers: Customers
+    outbox: Outbox
+    fates: Fates
+
+
+@dataclass(slots=True)
+class Credited:
+    """Conversions with their credit, before its facts are stamped."""
+
+    events: list[tuple[Incoming, Conversion, str]] = field(default_factory=list)
+    """As it came, as it is kept, why its token gives no credit."""
+    credits: list[Credit] = field(default_factory=list)
+
+
+class ConversionPath:
+    """The stages with their ports; one per process."""
+
+    def __init__(  # noqa: PLR0913 - one of each port
+        self,
+        *,
+        currency: str,
+        future_ms: int,
+        lookback: LookBack,
+        person_keys: PersonKeys,
+        tokens: Tokens,
+        clicks: ClicksBefore,
+        directory: Directory,
+        sink: Sink,
+        dead_letters: DeadLetters,
+        reject_limit: RejectLimit,
+        clock: Clock,
+    ) -> None:
+        self._currency = currency
+        self._future_ms = future_ms
+        self._lookback = lookback
+        self._person_keys = person_keys
+        self._tokens = tokens
+        self._clicks = clicks
+        self._directory = directory
+        self._sink = sink
+        self._dead_letters = dead_letters
+        self._limit = reject_limit
+        self._clock = clock
+        self._claims = Claims()
+
+    async def take(self, batch: Sequence[Any], lane: LaneState) -> None:
+        """Take a batch of one partition from Kafka records to raw rows and customers; its windows are counted.
+
+        Raises:
+            RejectLimitError: before anything was written.
+            InvariantError: the topic's records do not carry the broker's clock.
+        """
+        check_clock(batch[0])
+        good, rejected = self.decode(batch)
+        self._limit.check(len(batch), rejected)
+        ids = [one.event["event_id"] for one in good]
+        async with self._claims.of(ids):
+            duplicates = await self._duplicates(ids, good, lane.partition)
+            gone = {one.offset for one in duplicates}
+            accepted = [one for one in good if one.offset not in gone]
+            raw = await self._credited(accepted, lane)
+
+            received_ms = self._clock()
+            await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, duplicates, received_ms)
+            await self._insert(raw, f"{batch[0].offset}-{batch[-1].offset}", lane.partition, received_ms)
+        await lane.customers.write()
+
+        next_offset, arrival_ms = batch[-1].offset + 1, max(record.timestamp for record in batch)
+        number = count(raw, lane.windows, next_offset=next_offset, arrival_ms=arrival_ms)
+        lane.outbox.add(number, next_offset, records(raw, lane.partition))
+        lane.fates.count(consumed=len(batch), rejected=rejected, duplicates=len(duplicates))
+        _observe(raw)
+
+    def decode(self, batch: Sequence[Any]) -> tuple[list[Incoming], list[DeadLetter]]:
+        """Decode and validate Kafka records, and leave out what names a person."""
+        started = perf_counter()
+        good: list[Incoming] = []
+        rejected: list[DeadLetter] = []
+        for record in batch:
+            appended = record.timestamp
+            try:
+                again = bool(record.headers) and read_mark(record.headers)
+                event = decode_conversion(record.value, appended, self._future_ms, currency=self._currency)
+                event = protect(event, self._person_keys)
+            except Reject as reject:
+                rejected.append(dead_letter(record, "validate", reject))
+            else:
+                time_ms = min(event["occurred_at"], appended)
+                good.append(Incoming(event, record.offset, appended, time_ms, again))
+        metrics.STAGE_SECONDS.labels("decode_conversions").observe(perf_counter() - started)
+        return good, rejected
+
+    async def _duplicates(self, ids: Sequence[str], good: Sequence[Incoming], partition: int) -> list[Duplicate]:
+        known = await self._sink.known(CONVERSIONS, ids)
+        return duplicates_in(ids, [one.offset for one in good], partition, [True] * len(ids), known)
+
+    async def _credited(self, accepted: Sequence[Incoming], lane: LaneState) -> list[RawConversion]:
+        """Whom each is credited to; the customers' states take them in, in their order."""
+        started = perf_counter()
+        known = await self._known(accepted, lane.customers)
+        metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
+        started = perf_counter()
+        found = Credited()
+        for one in accepted:
+            self._credit(one, known, lane.customers, found)
+        named = [mentioned(event.get("properties")) for _, event, _ in found.events]
+        stamped = await self._directory.stamped(list(zip(found.credits, named, strict=True)))
+        closed_before = lane.windows.closed_before
+        metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
+        return [
+            RawConversion(
+                event=event,
+                offset=one.offset,
+                append_ms=one.append_ms,
+                time_ms=one.time_ms,
+                credit=given,
+                token_error=error,
+                late=one.time_ms < closed_before,
+                retransmitted=one.retransmitted,
+            )
+            for (one, event, error), given in zip(found.events, stamped, strict=True)
+        ]
+
+    async def _known(self, accepted: Sequence[Incoming], customers: Customers) -> Known:
+        await customers.load({one.event["customer_id"] for one in accepted if one.event.get("customer_id")})
+        tokens = await self._tokens.read(one.event["token"] for one in accepted if one.event.get("token"))
+        # Clicks are looked for where no token names one.
+        without = [
+            (one.event, one.time_ms)
+            for one in accepted
+            if not (read := tokens.get(one.event.get("token", ""))) or not read.click
+        ]
+        return Known(tokens, await self._clicks.find(without))
+
+    def _credit(self, one: Incoming, known: Known, customers: Customers, found: Credited) -> None:
+        event, time_ms = one.event, one.time_ms
+        read = known.tokens.get(event.get("token", ""), _NO_TOKEN)
+        customer_id = event.get("customer_id", "")
+        state = customers.known(customer_id) if customer_id else None
+        evidence = Evidence(
+            token=read.click,
+            token_error=read.error,
+            customer=state,
+            visitor=known.clicks.of_visitor(event, time_ms),
+            guide_clicks=known.clicks.of_guide(event),
+        )
+        given = credit(event, time_ms, evidence, self._lookback)
+        if state is not None and withdrawn(state, time_ms):
+            event, given = withheld(event), nameless(given)
+        if customer_id:
+            customers.apply(event, time_ms, one.offset, own_touch(given))
+        found.events.append((one, event, read.error))
+        found.credits.append(given)
+
+    async def _insert(self, raw: Sequence[RawConversion], offsets: str, partition: int, received_ms: int) -> None:
+        if raw:
+            started = perf_counter()
+            block = conversion_block(raw, partition=partition, received_ms=received_ms)
+            token = f"{CONVERSIONS}:{partition}:{offsets}:{len(raw)}"
+            await self._sink.insert(CONVERSIONS, CONVERSION_COLUMNS, block, token)
+            metrics.STAGE_SECONDS.labels("insert_conversions").observe(perf_counter() - started)
+
+
+_NO_TOKEN = Read(None, "")
+
+
+def own_touch(given: Credit) -> Touch | None:
+    """The click of the event's own token, which its customer's state takes in."""
+    return given.click if given.rule == "token" else None
+
+
+def count(raw: Collection[RawConversion], windows: ConversionPartition, *, next_offset: int, arrival_ms: int) -> int:
+    """Count conversions whose raw rows are in; returns the number of their batch."""
+    tally = ConversionTally()
+    tally.count(
+        [counting(one.event) for one in raw],
+        [one.time_ms for one in raw],
+        [one.offset for one in raw],
+        [one.credit for one in raw],
+    )
+    late = windows.apply(tally, next_offset=next_offset, arrival_ms=arrival_ms)
+    metrics.LATE.labels(CONVERSIONS).inc(late)
+    return windows.batch
+
+
+def counting(event: Conversion) -> Counting:
+    """What windows count of an event."""
+    amount, margin = units(event.get("amount", "0")), units(event.get("margin", "0"))
+    return Counting(event["type"], event.get("customer_id", ""), amount, margin)
+
+
+def _observe(raw: Collection[RawConversion]) -> None:
+    metrics.CLAMPED.labels(CONVERSIONS).inc(sum(one.time_ms != one.event["occurred_at"] for one in raw))
+    for one in raw:
+        metrics.CREDITED.labels(one.credit.rule).inc()
+        if one.token_error:
+            metrics.TOKEN_ERRORS.labels(one.token_error).inc()

@@ -1,0 +1,172 @@
+"""The customers of one lane: states looked up a batch at a time, changed by its events, written as absolute rows.
+
+A lane owns the rows of its partition: what it holds of them is right, whatever ClickHouse says. What other partitions
+and other ids of the same person add is read for credit only, and may be a minute old.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from schemas.attribution import Touch
+from schemas.conversions import Conversion
+from schemas.customers import CustomerState
+from stream.attribute import customer
+from stream.attribute.consent import is_withheld_tag
+from stream.base import metrics
+from stream.base.clock import Clock
+from stream.sink import customers as rows
+from stream.sink.customers import Alias, Known
+from stream.worker.cache import Cache
+from stream.worker.sink import Sink
+
+_FRESH_MS: Final = 60_000
+"""What other partitions and aliases say is read again after this time."""
+_CHAIN: Final = 4
+"""Ids of ids of ids: further ones are not followed for credit."""
+_IDS_OF_ONE: Final = 64
+"""Ids of one person that are followed; more would be an attack, or a mistake."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    state: CustomerState
+    version: int
+    """The highest offset of this partition that is in the state."""
+    read_ms: int = 0
+    """When `others` and `aliases` were read."""
+    others: list[CustomerState] = field(default_factory=list)
+    """What other partitions know of this id."""
+    aliases: tuple[str, ...] = ()
+    """Other ids of the same person."""
+
+
+class Customers:
+    """One per lane."""
+
+    def __init__(self, partition: int, sink: Sink, *, kept: int, contact_ms: int, clock: Clock) -> None:
+        self._partition = partition
+        self._sink = sink
+        self._contact_ms = contact_ms
+        self._clock = clock
+        self._entries: Cache[str, _Entry] = Cache(kept)
+        self._changed: set[str] = set()
+        self._said: list[Alias] = []
+
+    async def load(self, customer_ids: Collection[str]) -> None:
+        """Have what is known of some customers."""
+        now_ms = self._clock()
+        missing = {
+            one
+            for one in customer_ids
+            if (entry := self._entries.get(one)) is None or now_ms - entry.read_ms > _FRESH_MS
+        }
+        metrics.LOOKUPS.labels("customers", "hit").inc(len(customer_ids) - len(missing))
+        metrics.LOOKUPS.labels("customers", "miss").inc(len(missing))
+        if not missing:
+            return
+        people = _people(await self._aliases(missing))
+        wanted = missing.union(*(people[one] for one in missing if one in people))
+        found = await self._sink.ask("customers", lambda ch: rows.customers(ch, wanted))
+        by_id: dict[str, list[Known]] = {}
+        for known in found:
+            by_id.setdefault(known.customer_id, []).append(known)
+        for one in wanted:
+            self._take(one, by_id.get(one, ()), now_ms)
+        for one in missing & people.keys():
+            entry = self._entries.get(one)
+            assert entry is not None
+            entry.aliases = tuple(sorted(people[one] - {one}))
+
+    def known(self, customer_id: str) -> CustomerState:
+        """All that is known of a customer who was loaded: all partitions, all ids. Not to be changed."""
+        entry = self._entry(customer_id)
+        if not entry.others and not entry.aliases:
+            return entry.state
+        parts = [entry.state, *entry.others]
+        for alias in entry.aliases:
+            other = self._entries.get(alias)
+            if other is not None:
+                parts += [other.state, *other.others]
+        return customer.merge(parts)
+
+    def apply(self, event: Conversion, time_ms: int, offset: int, touch: Touch | None) -> None:
+        """Take an event into the state of its customer, who was loaded; one that is in it already changes nothing."""
+        customer_id = event["customer_id"]
+        entry = self._entry(customer_id)
+        if offset <= entry.version:
+            return
+        if not is_withheld_tag(event):
+            customer.apply(entry.state, event, time_ms, touch)
+        entry.version = offset
+        self._changed.add(customer_id)
+        if event["type"] == "alias":
+            alias = str(event["properties"]["alias"])
+            self._said.append(Alias(alias, customer_id, time_ms, event["event_id"]))
+            for one in (customer_id, alias):
+                known = self._entries.get(one)
+                if known is not None:
+                    known.read_ms = 0
+
+    async def write(self) -> None:
+        """Write the rows of all customers that changed, as one block, and what was said of aliases."""
+        now_ms = self._clock()
+        if self._said:
+            await self._sink.insert("customer_aliases", rows.ALIAS_COLUMNS, rows.alias_block(self._said), token="")
+            self._said = []
+        if self._changed:
+            block = b"".join(self._row(one, now_ms) for one in sorted(self._changed))
+            await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, block, token="")
+            metrics.CUSTOMERS_WRITTEN.inc(len(self._changed))
+            self._changed.clear()
+        self._entries.trim()
+
+    def _row(self, customer_id: str, now_ms: int) -> bytes:
+        entry = self._entry(customer_id)
+        known = Known(customer_id, self._partition, entry.version, entry.state)
+        return rows.customer_row(known, customer.summary(entry.state, self._contact_ms), updated_ms=now_ms)
+
+    def _entry(self, customer_id: str) -> _Entry:
+        entry = self._entries.get(customer_id)
+        assert entry is not None, "load it first"
+        return entry
+
+    def _take(self, customer_id: str, found: Iterable[Known], now_ms: int) -> None:
+        entry = self._entries.get(customer_id)
+        own = next((one for one in found if one.partition == self._partition), None)
+        if entry is None:
+            entry = _Entry(own.state, own.version) if own else _Entry(CustomerState(), -1)
+            self._entries.put(customer_id, entry)
+        entry.others = [one.state for one in found if one.partition != self._partition]
+        entry.aliases = ()
+        entry.read_ms = now_ms
+
+    async def _aliases(self, customer_ids: set[str]) -> list[Alias]:
+        """Statements about these ids, and about the ids that those name, and so on."""
+        said: list[Alias] = []
+        seen, new = set[str](), customer_ids
+        for _ in range(_CHAIN):
+            asked = new
+            found = await self._sink.ask("aliases", lambda ch, ids=asked: rows.aliases(ch, ids))  # type: ignore[misc] # bound now
+            said += found
+            seen |= new
+            new = {one for statement in found for one in statement[:2]} - seen
+            if not new:
+                break
+        return said
+
+
+def _people(said: Iterable[Alias]) -> dict[str, set[str]]:
+    """The ids of the same person, by each of them; of several statements about one alias the last is right."""
+    last: dict[str, Alias] = {}
+    for one in said:
+        known = last.get(one.alias)
+        if known is None or (known.occurred_ms, known.event_id) < (one.occurred_ms, one.event_id):
+            last[one.alias] = one
+    people: dict[str, set[str]] = {}
+    for one in last.values():
+        both = people.get(one.alias, {one.alias}) | people.get(one.customer_id, {one.customer_id})
+        if len(both) <= _IDS_OF_ONE:
+            for each in both:
+                people[each] = both
+    return people

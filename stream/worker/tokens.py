@@ -1,0 +1,75 @@
+"""What the tokens of a batch say: the click of each, or why it names none."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from schemas.attribution import Touch
+from schemas.token import MalformedTokenError, Token, unverified, verify
+from stream.sink import lookups
+from stream.worker.directory import Directory
+from stream.worker.sink import Sink
+
+MALFORMED: Final = "malformed"
+UNKNOWN_KEY: Final = "unknown_key"
+FORGED: Final = "forged"
+UNKNOWN_LINK: Final = "unknown_link"
+"""Why a token gives no credit: words of `conversions.token_error` and labels of a metric."""
+
+
+class Read(NamedTuple):
+    """One token: a click, or an error."""
+
+    click: Touch | None
+    error: str
+
+
+def check(text: str, keys: Mapping[int, bytes]) -> Token | str:
+    """The token that one of the keys made, or a word for what is wrong with it."""
+    try:
+        claimed = unverified(text)
+    except MalformedTokenError:
+        return MALFORMED
+    if claimed.key_id not in keys:
+        return UNKNOWN_KEY
+    try:
+        return verify(text, keys)
+    except MalformedTokenError:
+        return FORGED
+
+
+class Tokens:
+    """One per process."""
+
+    def __init__(self, keys: Mapping[int, bytes], directory: Directory, sink: Sink) -> None:
+        self._keys = keys
+        self._directory = directory
+        self._sink = sink
+
+    async def read(self, texts: Iterable[str]) -> dict[str, Read]:
+        """Every one of these tokens."""
+        found: dict[str, Read] = {}
+        good: dict[str, Token] = {}
+        for text in set(texts):
+            token = check(text, self._keys)
+            if isinstance(token, str):
+                found[text] = Read(None, token)
+            else:
+                good[text] = token
+        latest: dict[int, int] = {}
+        for token in good.values():
+            latest[token.link_number] = max(token.at_ms, latest.get(token.link_number, 0))
+        links = await self._directory.links(latest)
+        armed = {
+            (text, token.at_ms)
+            for text, token in good.items()
+            if token.link_number in links and links[token.link_number].has_variants
+        }
+        variants = await self._sink.ask("variants", lambda ch: lookups.variants(ch, armed)) if armed else {}
+        for text, token in good.items():
+            link = links.get(token.link_number)
+            if link is None:
+                found[text] = Read(None, UNKNOWN_LINK)
+                continue
+            guide = link.owner_at(token.at_ms)
+            found[text] = Read(Touch(token.at_ms, text, link.code, guide, variants.get(text, "")), "")
+        return found
