@@ -7,6 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 
 from stream.base import kafka_records
 from tests.support.raw_records import batch
@@ -68,3 +69,22 @@ def test_a_damaged_batch_is_an_error_that_names_it_behind_all_good_ones(place: i
     assert [next(reading).offset for _ in VALUES] == [0, 1, 2]
     with pytest.raises(CorruptRecordException, match="clicks/1: the batch at offset 3 cannot be read"):
         next(reading)
+
+
+def test_a_record_has_what_aiokafkas_own_has() -> None:
+    data = batch(VALUES, ())
+    reading = read(data)
+    record = next(reading)
+    raw = next(iter(MemoryRecords(data).next_batch()))
+    theirs = super(type(reading), reading)._consumer_record(TopicPartition("clicks", 1), raw)
+    names = ("topic", "partition", "offset", "timestamp", "timestamp_type", "key", "value", "headers")
+    assert isinstance(record, kafka_records.Record)
+    assert [getattr(record, name) for name in names] == [getattr(theirs, name) for name in names]
+
+
+def test_what_was_read_to_its_end_has_no_more() -> None:
+    reading = read(batch(VALUES, ()))
+    assert len(list(reading)) == len(VALUES)
+    assert list(reading) == []
+    assert next(reading, None) is None
+    assert list(reading) == []
