@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stream.api import collect, event_document, events, health, models, problems, registry, webhooks, wecom
+from stream.api import collect, event_document, events, health, models, problems, registry, snippet, webhooks, wecom
 from stream.api.bodies import Bodies
 from stream.api.keys import ApiKeys
 from stream.api.ports import Ports, Registry
@@ -18,7 +18,7 @@ from stream.base.clock import Clock
 from stream.base.settings import Settings
 from stream.intake import Intake
 
-_PARTS: Final = (health, registry, events, collect, webhooks, wecom)
+_PARTS: Final = (health, registry, events, collect, snippet, webhooks, wecom)
 """Each has `install(app, ports)`."""
 
 
