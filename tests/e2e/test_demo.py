@@ -24,6 +24,11 @@ REPORTED = {
     "raw_rows",
     "window_clicks",
     "audit_difference",
+    "conversions_sent",
+    "conversions_accepted",
+    "orders",
+    "revenue",
+    "credited_by",
     "freshness_ms",
     "redirect_ms",
     "versions",
@@ -75,6 +80,24 @@ def test_every_tap_that_was_answered_is_one_row_and_one_count(tmp_path: Path) ->
     assert 0 < report["redirect_ms"]["p50"] <= report["redirect_ms"]["p99"]
     assert report["freshness_ms"]["samples"] > 5
     assert "nothing lost, nothing doubled" in said
+
+
+def test_the_views_give_back_what_people_did_after_the_tap(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    with demo(tmp_path / "data", "--seconds", "8", "--rate", "60", "--report", str(path)) as process:
+        said = finish(process, 240)
+    assert process.returncode == 0, said
+    report = report_in(path)
+    sent = report["conversions_sent"]
+    assert sent > 500
+    assert {report[name] for name in ("conversions_accepted", "conversion_rows", "window_conversions")} == {sent}
+    assert report["conversions_answered"]["duplicate"] > 0
+    assert sum(report["credited_by"].values()) == sent
+    assert {"token", "customer", "visitor", "guide", "none"} == report["credited_by"].keys()
+    assert (report["orders"], float(report["revenue"])) == (report["orders_sent"], float(report["revenue_sent"]))
+    assert report["orders"] > 10
+    assert report["people"] == report["people_sent"]
+    assert report["rates"]["serve"]["measured"] == report["rates"]["serve"]["true"] > 0
 
 
 def test_ctrl_c_ends_the_demo_with_the_same_verdict_and_leaves_no_process(tmp_path: Path) -> None:
