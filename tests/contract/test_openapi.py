@@ -5,10 +5,11 @@ from typing import Any
 import schemathesis
 import yaml
 from hypothesis import settings
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from schemas.registry import Campaign, Guide, Link, Owner, Store, Variant
 from stream.registry.snapshot import Builder
-from tests.support.api import Api
+from tests.support.api import AUTHORIZATION, Api
 from tests.support.openapi import FILE, generated
 
 STORES = [Store(f"s{n}", f"门店{n}", "east", "华东") for n in range(8)]
@@ -35,8 +36,25 @@ LINKS = [
         status=307,
     ),
 ]
-APP = Api(Builder().add(*STORES, *GUIDES, *CAMPAIGNS, *LINKS).build(1)).app
-DOCUMENTED = schemathesis.openapi.from_asgi("/openapi.json", APP)
+API = Api(
+    Builder().add(*STORES, *GUIDES, *CAMPAIGNS, *LINKS).build(1),
+    # So that what is asked for is answered, and not how often.
+    {"GUIDESTREAM_API_COLLECT_PER_MINUTE": "10000000", "GUIDESTREAM_API_COLLECT_PER_SECOND": "10000000"},
+)
+DOCUMENTED = schemathesis.openapi.from_asgi("/openapi.json", API.app)
+NOBODY_CAN_GUESS = {
+    "collect",
+    "post_webhook",
+    "post_wecom_kf",
+    "verify_wecom_callback",
+    "receive_wecom_callback",
+}
+"""What opens them is a MAC, which no generator makes, as it makes no lines of JSON."""
+
+
+@schemathesis.serializer("application/x-ndjson")
+def _as_lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 def test_the_file_is_what_the_application_generates() -> None:
@@ -46,4 +64,22 @@ def test_the_file_is_what_the_application_generates() -> None:
 @DOCUMENTED.parametrize()
 @settings(max_examples=25, deadline=None)
 def test_every_answer_is_as_documented(case: schemathesis.Case[Any]) -> None:
-    case.call_and_validate()
+    raw = case.operation.definition.raw
+    left_out: list[Any] = []
+    if "security" in raw:
+        # Among the wrong data it counts the key that is missing, which this test then adds; and a request with wrong
+        # events is answered 202, each with its own problem.
+        left_out.append(negative_data_rejection)
+    if raw["operationId"] in NOBODY_CAN_GUESS or case.media_type == "application/x-ndjson":
+        left_out.append(positive_data_acceptance)
+    case.call_and_validate(headers=AUTHORIZATION, excluded_checks=left_out)
+
+
+@DOCUMENTED.parametrize()
+@settings(max_examples=10, deadline=None)
+def test_without_a_key_nothing_that_needs_one_is_answered(case: schemathesis.Case[Any]) -> None:
+    case.headers.pop("authorization", None)
+    answer = case.call()
+    assert answer.status_code < 500
+    if "security" in case.operation.definition.raw:
+        assert answer.status_code in (401, 404, 405)  # cases with other paths and methods are among them

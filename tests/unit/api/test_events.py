@@ -243,7 +243,7 @@ async def test_a_large_request_lets_others_through() -> None:
 )
 async def test_without_a_key_in_force_there_is_nothing_not_even_a_reason(api: Api, authorization: str | None) -> None:
     api.shown.snapshot = Builder(api.shown.snapshot).add(replace(api_key("off"), disabled=True)).build(1)
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = [] if authorization is None else [(b"Authorization", authorization.encode("latin-1"))]
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(api.app, raise_app_exceptions=False), base_url="http://api", headers=headers
     ) as client:
