@@ -21,3 +21,8 @@ COMMENT '抹除凭证，永久保留 / certificates of erasures, kept for ever';
 
 ALTER TABLE {database}.conversion_windows {on_cluster}
     ADD COLUMN IF NOT EXISTS erased UInt64 COMMENT '抹除记录数 / erasures, one a Kafka partition' AFTER alias;
+
+-- Retention is a setting of each table that names people: a change of it only sets new times for whole parts.
+ALTER TABLE {database}.conversions {on_cluster} MODIFY SETTING materialize_ttl_recalculate_only = 1;
+ALTER TABLE {database}.customer_states {on_cluster} MODIFY SETTING materialize_ttl_recalculate_only = 1;
+ALTER TABLE {database}.customer_aliases {on_cluster} MODIFY SETTING materialize_ttl_recalculate_only = 1;

@@ -123,19 +123,32 @@ class ClickHouse(Section):
         description="name of the cluster: ON CLUSTER and replicated engines; empty for one server",
     )
     raw_ttl_days: int = Field(
-        400, ge=0, description="raw rows older than this are dropped; 0 keeps them for ever, 1 is too short to count by"
+        400, ge=0, description="clicks older than this are dropped; 0 keeps them for ever, 1 is too short to count by"
+    )
+    conversions_ttl_days: int = Field(
+        0, ge=0, description="conversions older than this are dropped, likewise; customers keep what was made of them"
+    )
+    dead_letters_ttl_days: int = Field(400, ge=0, description="rejected events older than this are dropped; 0: never")
+    duplicates_ttl_days: int = Field(
+        400, ge=0, description="notes of repeated events older than this are dropped; 0: never"
+    )
+    customers_ttl_days: int = Field(
+        0, ge=0, description="a customer of whom nothing came for so long is forgotten; 0: never"
+    )
+    aliases_ttl_days: int = Field(
+        0, ge=0, description="that two ids are one customer is forgotten after this time; 0: never"
     )
     timeout_ms: Milliseconds = Field(30_000, ge=100, description="one request, before it is tried again")
 
     _address = field_validator("url")(checks.address)
 
-    @field_validator("raw_ttl_days")
+    @field_validator("raw_ttl_days", "conversions_ttl_days")
     @classmethod
     def _leaves_something_to_count(cls, value: int) -> int:
         if value == 1:
             raise ValueError(
                 "a window is recounted from raw rows until a day before they may be dropped, which with 1 is never: "
-                "late clicks would not be counted; give 2 or more, or 0"
+                "late events would not be counted; give 2 or more, or 0"
             )
         return value
 

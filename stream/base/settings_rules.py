@@ -44,14 +44,25 @@ def _kafka_security(settings: "Settings") -> Iterator[Broken]:
         )
 
 
+_RAW: Final = ("raw_ttl_days", "conversions_ttl_days")
+_ACCOUNTED: Final = (*_RAW, "dead_letters_ttl_days", "duplicates_ttl_days")
+
+
 def _retention(settings: "Settings") -> Iterator[Broken]:
-    days, hours = settings.clickhouse.raw_ttl_days, settings.kafka.retention_hours
-    if days and (days - 1) * 24 < hours:
+    hours = settings.kafka.retention_hours
+    for name in _ACCOUNTED:
+        days = getattr(settings.clickhouse, name)
+        if not days or (days - 1) * 24 >= hours:
+            continue
+        why = (
+            "what is late after an outage as long is recounted from raw rows"
+            if name in _RAW
+            else "the audit says of each of them where it is"
+        )
         yield Broken(
-            ("clickhouse.raw_ttl_days", "kafka.retention_hours"),
-            f"Kafka keeps events for {hours} hours, and what is late after an outage as long is recounted from raw "
-            f"rows, for which {days} days are too few; give {-(-hours // 24) + 1} or more, or lower "
-            "GUIDESTREAM_KAFKA_RETENTION_HOURS",
+            (f"clickhouse.{name}", "kafka.retention_hours"),
+            f"Kafka keeps events for {hours} hours, and {why}, for which {days} days are too few; "
+            f"give {-(-hours // 24) + 1} or more, or lower GUIDESTREAM_KAFKA_RETENTION_HOURS",
         )
 
 

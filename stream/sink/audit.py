@@ -15,6 +15,7 @@ from stream.sink.accounts import Account, account
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customer_audit import CustomerDifference, Customers, compare_customers
 from stream.sink.kafka_log import KafkaLog
+from stream.sink.retention import CUSTOMERS
 from stream.sink.window_audit import WindowDifference, Windows
 
 _HOUR_MS = 3_600_000
@@ -22,7 +23,7 @@ _DAY_MS = 24 * _HOUR_MS
 TOPICS = (CLICKS, CONVERSIONS)
 """Topics, and the tables of the same names, whose offsets are accounted for."""
 _KINDS: Final = {CLICKS: window_audit.CLICKS, CONVERSIONS: window_audit.CONVERSIONS}
-_FOR_EVER: Final[Mapping[str, int]] = dict.fromkeys(TOPICS, 0)
+_FOR_EVER: Final[Mapping[str, int]] = dict.fromkeys((*TOPICS, CUSTOMERS), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ async def audit(
         kafka: the topics' own words; without it only what windows claim is checked, and nothing is missed.
         now_ms: the end of the time in question.
         hours: look at windows that start, and events that arrived, in the last hours only; everything when None.
-        kept_days: how long raw rows of each topic are kept; windows whose raw rows may have expired are left out, 0
-            says that they never do.
+        kept_days: how long raw rows of each topic, and customers, are kept; windows whose raw rows may have expired are
+            left out, so are customers who may be forgotten; 0 says that they never are.
 
     Raises:
         UnavailableError: ClickHouse or Kafka does not answer.
@@ -129,7 +130,7 @@ async def audit(
     customers = await compare_customers(
         clickhouse,
         committed[CONVERSIONS],
-        since_ms=since[CONVERSIONS],
-        complete=not kept_days[CONVERSIONS],
+        since_ms=max(since[CONVERSIONS], since[CUSTOMERS]),
+        complete=not kept_days[CONVERSIONS] and not kept_days[CUSTOMERS],
     )
     return AuditReport(asked_ms, windows[CLICKS], windows[CONVERSIONS], customers, tuple(accounts))

@@ -105,29 +105,52 @@ async def test_a_statement_that_fails_is_named_by_file_and_number(
         await migrate(bare, warehouse_settings)
 
 
-async def test_retention_follows_the_setting_in_both_directions(
-    migrated: ClickHouse, warehouse_settings: Settings, environ: dict[str, str]
+@pytest.mark.parametrize("table", list(TABLES))
+async def test_retention_of_each_table_follows_its_setting_in_both_directions(
+    table: str, migrated: ClickHouse, warehouse_settings: Settings, environ: dict[str, str]
 ) -> None:
-    async def kept(days: int) -> set[str]:
-        environ["GUIDESTREAM_CLICKHOUSE_RAW_TTL_DAYS"] = str(days)
+    async def kept(days: int) -> dict[str, str]:
+        environ[f"GUIDESTREAM_CLICKHOUSE_{TABLES[table].setting.upper()}"] = str(days)
         await migrate(migrated, load(environ))
         found = await migrated.query(
-            "SELECT extract(create_table_query, 'toIntervalDay\\(([0-9]+)\\)') FROM system.tables "
+            "SELECT name, extract(create_table_query, 'toIntervalDay\\(([0-9]+)\\)') FROM system.tables "
             "WHERE database = currentDatabase() AND name IN {names:Array(String)}",
             {"names": list(TABLES)},
         )
-        return {text for (text,) in found}
+        return dict(found)
 
-    assert [await kept(days) for days in (30, 400, 0, 8)] == [{"30"}, {"400"}, {""}, {"8"}]
+    others = {"clicks": "400", "dead_letters": "400", "duplicates": "400"}
+    before = {name: others.get(name, "") for name in TABLES}
+    assert [await kept(days) for days in (30, 500, 0, 8)] == [before | {table: days} for days in ("30", "500", "", "8")]
 
 
-async def test_rows_older_than_the_retention_go(migrated: ClickHouse) -> None:
+@pytest.mark.parametrize("table", list(TABLES))
+async def test_rows_older_than_the_retention_go(
+    table: str, migrated: ClickHouse, warehouse_settings: Settings, environ: dict[str, str]
+) -> None:
+    kept = TABLES[table]
+    environ[f"GUIDESTREAM_CLICKHOUSE_{kept.setting.upper()}"] = "400"
+    await migrate(migrated, load(environ))
+    name = "alias" if table == "customer_aliases" else "customer_id" if table == "customer_states" else "kafka_offset"
     await migrated.command(
-        "INSERT INTO dead_letters (topic, kafka_offset, received_at) "
-        "SELECT 'clicks', number, now64(3) - toIntervalDay(number * 300) FROM numbers(3)"
+        f"INSERT INTO {table} ({name}, {kept.column}) "
+        "SELECT toString(number), now64(3) - toIntervalDay(number * 300) FROM numbers(3)"
     )
-    await migrated.command("OPTIMIZE TABLE dead_letters FINAL")
-    assert await migrated.query("SELECT kafka_offset FROM dead_letters ORDER BY 1") == [(0,), (1,)]
+    await migrated.command(f"OPTIMIZE TABLE {table} FINAL")
+    assert await migrated.query(f"SELECT toString({name}) FROM {table} ORDER BY 1") == [("0",), ("1",)]
+
+
+async def test_a_shorter_retention_takes_rows_that_are_there(
+    migrated: ClickHouse, warehouse_settings: Settings, environ: dict[str, str]
+) -> None:
+    await migrated.command(
+        "INSERT INTO conversions (kafka_offset, received_at) "
+        "SELECT number, now64(3) - toIntervalDay(number * 30) FROM numbers(3)"
+    )
+    environ["GUIDESTREAM_CLICKHOUSE_CONVERSIONS_TTL_DAYS"] = "40"
+    await migrate(migrated, load(environ))
+    await migrated.command("OPTIMIZE TABLE conversions FINAL")
+    assert await migrated.query("SELECT kafka_offset FROM conversions ORDER BY 1") == [(0,), (1,)]
 
 
 async def test_views_follow_the_brands_time_zone(

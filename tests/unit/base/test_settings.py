@@ -87,6 +87,9 @@ def test_what_only_a_look_beyond_the_type_shows_is_named_in_the_same_error(tmp_p
         ({"TOKEN_KEYS": f"1:{'ab' * 16},1:{'cd' * 16}"}, "TOKEN_KEYS", "key id 1 is there twice"),
         ({"CLICKHOUSE_RAW_TTL_DAYS": "1"}, "CLICKHOUSE_RAW_TTL_DAYS", "give 2 or more, or 0"),
         ({"CLICKHOUSE_RAW_TTL_DAYS": "7"}, "CLICKHOUSE_RAW_TTL_DAYS", "give 8 or more"),
+        ({"CLICKHOUSE_CONVERSIONS_TTL_DAYS": "1"}, "CLICKHOUSE_CONVERSIONS_TTL_DAYS", "give 2 or more, or 0"),
+        ({"CLICKHOUSE_CONVERSIONS_TTL_DAYS": "7"}, "CLICKHOUSE_CONVERSIONS_TTL_DAYS", "recounted from raw rows"),
+        ({"CLICKHOUSE_DEAD_LETTERS_TTL_DAYS": "7"}, "CLICKHOUSE_DEAD_LETTERS_TTL_DAYS", "the audit says"),
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USER": "u"}, "KAFKA_SASL_PASSWORD", "cannot log in"),
         ({"EDGE_ADMIN_PORT": "8080", "EDGE_HOST": "0.0.0.0"}, "EDGE_ADMIN_PORT", "a port of its own"),  # noqa: S104
         ({"KAFKA_BOOTSTRAP": "a:1, b:2"}, "KAFKA_BOOTSTRAP", "without spaces"),
@@ -111,6 +114,7 @@ def test_certificates_for_a_connection_that_is_not_encrypted_are_refused() -> No
     [
         {"CLICKHOUSE_RAW_TTL_DAYS": "0"},
         {"CLICKHOUSE_RAW_TTL_DAYS": "2", "KAFKA_RETENTION_HOURS": "24"},
+        {"CLICKHOUSE_CUSTOMERS_TTL_DAYS": "1", "CLICKHOUSE_ALIASES_TTL_DAYS": "1"},
         {"EDGE_PORT": "0", "EDGE_ADMIN_PORT": "0"},
         {"API_PORT": "9000", "API_ADMIN_PORT": "9000", "API_HOST": "10.0.0.1"},
         {"KAFKA_BOOTSTRAP": "[::1]:9092,kafka.example:9093"},
