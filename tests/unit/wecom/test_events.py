@@ -244,6 +244,11 @@ def test_a_repeated_message_has_the_same_id_and_no_other_event_of_that_second_ha
     assert len({ids(), *others}) == 1 + len(others)
 
 
+def test_ids_stay_what_they_are_or_everything_that_comes_again_would_count_twice() -> None:
+    (event,) = contact("add_external_contact", State="teststate").events
+    assert event["event_id"] == "wecom:friend_added:33e05fb34782d1760978c9e4e103b83a"
+
+
 @pytest.mark.parametrize(
     ("fields", "names"),
     [
