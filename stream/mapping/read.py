@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.conversions import CONVERSION_TYPES, MAX_PROPERTIES, MAX_PROPERTY_NAME
 from schemas.rejects import Reject
-from stream.mapping import money, times
+from stream.mapping import money, text, times
 from stream.mapping.spec import FIELDS, Condition, Each, Hashed, Kind, Mapping, Rule, Template, Unit, Unknown, Value
 
 KEYS: Final = ("timezone", "unpack", "names", "events")
@@ -292,7 +292,7 @@ def _condition(paths: tuple[str, ...], wanted: Any) -> Condition | None:
     words = [words] if isinstance(words, str | int) else words
     if not isinstance(words, list) or not words or not all(isinstance(word, str | int) for word in words):
         return None
-    return Condition(paths, tuple(map(str, words)), negated=negated)
+    return Condition(paths, tuple(map(text.word, words)), negated=negated)
 
 
 def _aliases(raw: Any, where: str, problems: Problems) -> Dict[str, tuple[str, ...]]:
@@ -311,8 +311,8 @@ def _paths(raw: Any, where: str, problems: Problems) -> tuple[str, ...]:
     return ()
 
 
-def _template(text: str) -> Template:
-    pieces = [*_NAME.split(text), ""]
+def _template(template: str) -> Template:
+    pieces = [*_NAME.split(template), ""]
     return Template(tuple(zip(pieces[::2], pieces[1::2], strict=True)))
 
 

@@ -67,7 +67,7 @@ def _finder(path: str, shape: Shape) -> Callable[[Any], Sequence[Any]] | None:
     through = shape.items(path)
     if through:
         to_list, onwards = through
-        return lambda payload: [inner for item in to_list(payload) or () if (inner := onwards(item)) is not None]
+        return lambda payload: [inner for item in _listed(to_list(payload)) if (inner := onwards(item)) is not None]
     getter = shape.getter(path)
 
     def find(payload: Any) -> Sequence[Any]:
@@ -124,11 +124,14 @@ def _through(through: tuple[Getter, Getter], value: Value, convert: Read) -> Rea
 
 
 def _items(found: Any) -> Sequence[Any]:
-    if not isinstance(found, list):
-        return ()
-    if len(found) > MAX_ITEMS:
+    items = _listed(found)
+    if len(items) > MAX_ITEMS:
         raise Reject("out_of_range", f"a list of more than {MAX_ITEMS} items")
-    return found
+    return items
+
+
+def _listed(found: Any) -> Sequence[Any]:
+    return found if isinstance(found, list) else ()
 
 
 def _converter(value: Value) -> Read:
