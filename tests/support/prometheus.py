@@ -18,9 +18,16 @@ import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from stream.embedded.lifeline import die_with_parent
+from stream.sink.stage_shares import STAGES
 from tests.support.metrics import CATALOGUE, RULES
 
-_LABEL_VALUES = {"window": ("5m", "1h", "day"), "topic": ("clicks",), "partition": ("0", "1")}
+_LABEL_VALUES = {
+    "window": ("5m", "1h", "day"),
+    "topic": ("clicks",),
+    "partition": ("0", "1"),
+    "type": STAGES,
+    "fate": ("accepted", "rejected"),
+}
 
 
 class Exporter:
