@@ -1,10 +1,11 @@
 """The lane of the topic `conversions`: taken up from raw rows, with the credit that they hold."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from faust.types import TP
 
-from schemas.topics import CONVERSIONS
+from schemas.topics import CONVERSIONS, REGISTRY
 from stream.aggregate.conversions import ConversionPartition
 from stream.aggregate.partition import Recovered
 from stream.base.clock import Clock
@@ -15,6 +16,8 @@ from stream.worker.conversion_path import ConversionPath, LaneState
 from stream.worker.conversion_recovery import catch_up, recover_windows
 from stream.worker.customers import Customers
 from stream.worker.fates import Fates
+from stream.worker.lane import Lane
+from stream.worker.mirror import filled
 from stream.worker.recovery import find_position
 from stream.worker.sink import Sink
 from stream.worker.stage_gauges import StageGauges
@@ -43,6 +46,7 @@ class ConversionLane(WindowLane):
         sink: Sink,
         attributed: Attributed,
         gauges: StageGauges,
+        mirror: Callable[[], Lane | None],
         clock: Clock,
     ) -> None:
         super().__init__(tp, epoch, consumer, settings=settings, kind=kind, clock=clock)
@@ -51,6 +55,7 @@ class ConversionLane(WindowLane):
         self._sink = sink
         self._attributed = attributed
         self._gauges = gauges
+        self._mirror = mirror
         self._outbox = Outbox(attributed.send, 0)
         self._settled: int | None = None
         self._customers = Customers(
@@ -64,6 +69,8 @@ class ConversionLane(WindowLane):
 
     async def recover(self) -> int:
         """Customers and `attributed` brought up to the raw rows, windows as raw rows say they are."""
+        registry = TP(self.settings.topic(REGISTRY), 0)
+        await filled(self._sink, (await self.consumer.bounds(registry))[registry][1], self._mirror)
         position = await find_position(CONVERSIONS, self.tp, self._sink, self.consumer)
         await catch_up(self.tp.partition, position, self._customers, self._sink, self._attributed)
         grace_ms = self.settings.worker.grace_ms

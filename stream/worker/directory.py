@@ -122,10 +122,11 @@ class Directory:
         ]
         _count("guides", len(guide_ids), len(missing))
         if missing:
+            found = {
+                one.guide_id: one for one in await self._sink.ask("guides", lambda ch: lookups.guides(ch, missing))
+            }
             for guide in missing:
-                self._guides.put(guide, _Guide(GuideFacts(guide, "", ""), now_ms))
-            for found in await self._sink.ask("guides", lambda ch: lookups.guides(ch, missing)):
-                self._guides.put(found.guide_id, _Guide(found, now_ms))
+                self._guides.put(guide, _Guide(found.get(guide) or GuideFacts(guide, "", ""), now_ms))
         guides = {guide: known.guide for guide in guide_ids if (known := self._guides.get(guide))}
         self._guides.trim()
         return guides

@@ -104,6 +104,7 @@ def make_parts(settings: Settings, clickhouse: ClickHouse, lease: Lease, clock: 
             sink=sink,
             attributed=attributed,
             gauges=stage_gauges,
+            mirror=lambda: pipeline.lanes.get(TP(settings.topic(REGISTRY), 0)),
             clock=clock,
         )
 

@@ -156,21 +156,21 @@ class Sender:
         return list(await asyncio.gather(*futures))
 
 
-async def ends(settings: Settings) -> dict[int, int]:
-    """The offset behind the last record of each partition of `clicks`."""
-    topic = settings.topic(CLICKS)
-    consumer = AIOKafkaConsumer(**client_options(settings.kafka))
+async def ends(settings: Settings, topic: str = CLICKS) -> dict[int, int]:
+    """The offset behind the last record of each partition of a topic."""
+    name = settings.topic(topic)
+    consumer = AIOKafkaConsumer(name, **client_options(settings.kafka))
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in range(settings.kafka.clicks_partitions)]
+        partitions = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
         found = await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
     return {tp.partition: offset for tp, offset in found.items()}
 
 
-async def committed(settings: Settings) -> dict[int, int]:
-    """What the worker's group committed, per partition of `clicks`."""
+async def committed(settings: Settings, topic: str = CLICKS) -> dict[int, int]:
+    """What the worker's group committed, per partition of a topic."""
     admin = AIOKafkaAdminClient(**client_options(settings.kafka))
     await admin.start()
     try:
@@ -179,13 +179,13 @@ async def committed(settings: Settings) -> dict[int, int]:
         return {}  # no group was ever there: the broker only now makes a place for their offsets
     finally:
         await admin.close()
-    return {tp.partition: one.offset for tp, one in found.items() if tp.topic == settings.topic(CLICKS)}
+    return {tp.partition: one.offset for tp, one in found.items() if tp.topic == settings.topic(topic)}
 
 
-async def all_committed(settings: Settings) -> None:
+async def all_committed(settings: Settings, topic: str = CLICKS) -> None:
     """Wait until the group committed everything that was sent: then all of it is written."""
-    wanted = {partition: end for partition, end in (await ends(settings)).items() if end}
-    while wanted.items() > (have := await committed(settings)).items() or any(
+    wanted = {partition: end for partition, end in (await ends(settings, topic)).items() if end}
+    while wanted.items() > (have := await committed(settings, topic)).items() or any(
         have.get(partition) != end for partition, end in wanted.items()
     ):
         await asyncio.sleep(0.2)

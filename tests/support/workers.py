@@ -14,16 +14,18 @@ from tests.support.broker import start, stop
 class WorkerProcess:
     """A `guidestream worker` with settings of the test, started."""
 
-    def __init__(self, environ: dict[str, str], settings: Settings, log_file: Path, instance: str = "") -> None:
+    def __init__(
+        self, environ: dict[str, str], settings: Settings, log_file: Path, instance: str = "", module: str = "stream"
+    ) -> None:
         self.settings = settings
         self.log_file = log_file
         self._environ = environ | {"GUIDESTREAM_WORKER_INSTANCE": instance}
         self._name = runfile.worker_name(instance)
-        self.process = start("worker", self._environ, self.log_file)
+        self.start(module)
 
-    def start(self) -> None:
-        """Start it again; it may take seconds until it is ready."""
-        self.process = start("worker", self._environ, self.log_file)
+    def start(self, module: str = "stream") -> None:
+        """Start it, or start it again; it may take seconds until it is ready. `module` has the command `worker`."""
+        self.process = start("worker", self._environ, self.log_file, module)
 
     async def ready(self) -> runfile.Running:
         """Wait until it has its partitions and recovered them."""
@@ -59,11 +61,11 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def running(
-    environ: dict[str, str], settings: Settings, directory: Path, *instances: str
+    environ: dict[str, str], settings: Settings, directory: Path, *instances: str, module: str = "stream"
 ) -> AsyncIterator[list[WorkerProcess]]:
     """Workers that are stopped at the end, whatever happens; their log goes with a failure."""
     workers = [
-        WorkerProcess(environ, settings, directory / f"worker-{instance}.log", instance)
+        WorkerProcess(environ, settings, directory / f"worker-{instance}.log", instance, module)
         for instance in instances or ("",)
     ]
     try:

@@ -3,7 +3,6 @@
 import asyncio
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,6 @@ from tests.support.ledger import Sender, all_committed, differences, ends
 from tests.support.raw_records import send_batch
 from tests.support.warehouse import Warehouse
 from tests.support.workers import WorkerProcess, running
-
-
-@pytest.fixture
-async def ready(
-    environ: dict[str, str], broker: str, warehouse: Warehouse, migrated: ClickHouse
-) -> AsyncIterator[Settings]:
-    environ.update(warehouse.environ)
-    environ["GUIDESTREAM_KAFKA_BOOTSTRAP"] = broker
-    environ["GUIDESTREAM_WORKER_INSTANCE"] = "one"
-    settings = load(environ)
-    await ensure_topics(settings)
-    yield settings
-    await delete_topics(settings)
 
 
 async def send(settings: Settings, topic: str, records: list[tuple[bytes, bytes | None]]) -> None:
