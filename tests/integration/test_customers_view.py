@@ -1,0 +1,129 @@
+"""The view `customers` merges rows of partitions and aliases as `stream.attribute.customer.merge` does."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.customers import CustomerRow, CustomerState, Relation
+from stream.attribute.customer import apply, merge, summary
+from stream.sink.clickhouse import ClickHouse
+from stream.sink.customers import Alias, Known
+from tests.support.conversion_rows import CONTACT_MS, insert_aliases, insert_states
+from tests.support.customer_oracle import Happened
+from tests.support.customer_strategies import MESSAGES, histories
+
+PARTITIONS = 3
+COLUMNS = (
+    *("guide_id", "added_at", "deleted_at", "former_guide_id", "relations", "transfers"),
+    *("first_added_at", "first_touch_at", "first_click_id", "first_guide_id", "first_link", "first_variant"),
+    *("last_touch_at", "last_click_id", "last_guide_id", "last_link", "last_variant"),
+    *("first_contact_at", "first_order_at", "last_order_at", "orders", "revenue", "refunds", "margin"),
+    *("tags", "consent", "consent_at", "last_active_at", "referred_by"),
+    *("served_at", "dealt_at"),
+)
+"""What is compared; times as milliseconds, money in ten-thousandths."""
+
+Parts = dict[tuple[str, int], CustomerState]
+
+
+def split(people: Sequence[Sequence[tuple[Happened, str, int]]]) -> Parts:
+    """States by (id, partition): every event of a person went under one of their ids into one of the partitions."""
+    states: Parts = {}
+    for person in people:
+        for one, customer_id, partition in person:
+            apply(states.setdefault((customer_id, partition), CustomerState()), one.event, one.time_ms, one.touch)
+    return states
+
+
+def expected(row: CustomerRow) -> dict[str, Any]:
+    """What the merged state says, in the columns of the view."""
+    friends = [one for one in row.relations if one.added_at and (one.ended_at is None or one.added_at > one.ended_at)]
+    friend = max(friends, key=lambda one: (one.added_at, one.guide_id), default=None)
+    ended = [one for one in row.relations if one.ended_at and friend is None]
+    former = max(ended, key=lambda one: (one.ended_at, one.guide_id), default=Relation("", None, None, ""))
+    served = max(row.first_added_at, row.first_contact_at) if row.first_added_at and row.first_contact_at else None
+    return row._asdict() | {
+        "guide_id": friend.guide_id if friend else "",
+        "added_at": (friend or former).added_at,
+        "deleted_at": former.ended_at,
+        "former_guide_id": former.guide_id,
+        "relations": [tuple(one) for one in row.relations],
+        "transfers": sum(one.ended_by == "transfer" for one in row.relations),
+        "tags": [one.tag for one in row.tags if one.is_set],
+        "served_at": served,
+        "dealt_at": max(served, row.first_order_at) if served and row.first_order_at else None,
+    }
+
+
+async def shown(clickhouse: ClickHouse) -> dict[str, Mapping[str, Any]]:
+    """The view's rows by customer, with times and money as the state has them."""
+    columns = {
+        name: f"toUnixTimestamp64Milli({name})"
+        if name.endswith("_at")
+        else f"toInt128({name} * 10000)"
+        if name in ("revenue", "refunds", "margin")
+        else "arrayMap(r -> (r.1, toUnixTimestamp64Milli(r.2), toUnixTimestamp64Milli(r.3), r.4), relations)"
+        if name == "relations"
+        else name
+        for name in COLUMNS
+    }
+    rows = await clickhouse.query(f"SELECT customer_id, {', '.join(columns.values())} FROM customers")
+    return {customer: dict(zip(COLUMNS, values, strict=True)) for customer, *values in rows}
+
+
+@st.composite
+def populations(draw: st.DrawFn) -> tuple[list[str], list[list[tuple[Happened, str, int]]]]:
+    """Some people, each with up to three ids; and their events, each under an id and in a partition."""
+    ids, people = [], []
+    for number in range(draw(st.integers(1, 6))):
+        own = [f"客户{number}-{letter}" for letter in "abc"[: draw(st.integers(1, 3))]]
+        history = draw(histories(most=8, types=draw(st.sampled_from([None, MESSAGES]))))
+        placed = st.tuples(st.sampled_from(own), st.integers(0, PARTITIONS - 1))
+        ids.append(own)
+        people.append([(one, *draw(placed)) for one in history])
+    return [each for own in ids for each in own], people
+
+
+@given(population=populations())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_customers_are_merged_as_states_are(
+    migrated: ClickHouse, population: tuple[list[str], list[list[tuple[Happened, str, int]]]]
+) -> None:
+    for table in ("customer_states", "customer_aliases"):
+        await migrated.command(f"TRUNCATE TABLE {table}")
+    ids, people = population
+    # Each further id is another name of the one before it: chains of up to two steps, which end at `a`.
+    said = [Alias(one, f"{one[:-1]}{chr(ord(one[-1]) - 1)}", 1, "e") for one in ids if not one.endswith("a")]
+    parts = split(people)
+    await insert_aliases(migrated, said)
+    await insert_states(migrated, [Known(*key, 7, state) for key, state in parts.items()])
+    by_person: dict[str, list[CustomerState]] = {}
+    for (customer_id, _), state in parts.items():
+        by_person.setdefault(f"{customer_id[:-1]}a", []).append(state)
+    found = await shown(migrated)
+    assert found.keys() == by_person.keys()
+    for customer, states in by_person.items():
+        want = expected(summary(merge(states), CONTACT_MS))
+        assert found[customer] == {name: want[name] for name in COLUMNS}, customer
+
+
+async def test_statements_about_ids_that_contradict_each_other_still_end_at_one_id(migrated: ClickHouse) -> None:
+    said = [
+        *(Alias("a", "b", 1, ""), Alias("b", "c", 2, ""), Alias("c", "a", 3, "")),  # a circle
+        *(Alias("d", "c", 4, ""), Alias("e", "d", 5, "")),  # that others lead to
+        *(Alias("x", "old", 6, ""), Alias("x", "new", 7, ""), Alias("x", "other", 7, "!")),  # the last of them is right
+    ]
+    for one in (said[::2], said[1::2]):
+        await insert_aliases(migrated, one)
+    assert dict(await migrated.query("SELECT alias, customer_id FROM customer_ids")) == {
+        **dict.fromkeys("bcde", "a"),
+        "x": "other",
+    }
+
+
+async def test_a_chain_of_ids_is_followed_for_sixteen_steps(migrated: ClickHouse) -> None:
+    await insert_aliases(migrated, [Alias(f"{step:02}", f"{step + 1:02}", 1, "") for step in range(40)])
+    found = dict(await migrated.query("SELECT alias, customer_id FROM customer_ids"))
+    assert (len(found), found["00"], found["24"], found["39"]) == (40, "16", "40", "40")
