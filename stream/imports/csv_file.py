@@ -23,14 +23,17 @@ class CsvFile:
 
     def __init__(self, path: Path, encoding: str) -> None:
         """Raises InputError when there is no head line."""
-        self._path, self.encoding = path, encoding
+        self.encoding = encoding
         self._size = max(1, path.stat().st_size)
         self._raw = path.open("rb")
         self._text = io.TextIOWrapper(self._raw, encoding, newline="")
-        delimiter = _delimiter(self._text)
-        self._reader = csv.reader(self._text, delimiter=delimiter, strict=True)
         self._number = 0
-        self.columns = self._head()
+        try:
+            self._reader = csv.reader(self._text, delimiter=_delimiter(self._text), strict=True)
+            self.columns = self._head()
+        except InputError:
+            self.close()
+            raise
         self.shape = Table(self.columns, clean)
 
     def rows(self) -> Iterator[Row]:

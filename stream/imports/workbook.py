@@ -1,14 +1,13 @@
 """XLSX files, read as a stream: values only, formulas by the result that was saved with them."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from zipfile import BadZipFile, ZipFile
 
 from openpyxl import load_workbook
-from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
 from stream.base.errors import InputError
@@ -21,6 +20,8 @@ _MAX_STRINGS_BYTES: Final = 128 * 1024**2
 """The table of texts is held in memory, in about three times its size."""
 _MAX_PART_BYTES: Final = 16 * 1024**2
 """Styles and the like are, too."""
+_MAX_RATIO: Final = 200
+"""Of a sheet to its compressed size; rows that are all alike have about fifty."""
 _MAX_ROW_BYTES: Final = 4 * 1024**2
 """Between two rows of a sheet's XML."""
 _STRINGS: Final = "xl/sharedStrings.xml"
@@ -48,16 +49,17 @@ class Workbook:
     def __init__(self, path: Path, sheet: str = "") -> None:
         """Raises InputError when it is no workbook, too large to be read safely, or has no such sheet."""
         _check_parts(path)
-        try:
-            with warnings.catch_warnings(action="ignore"):  # about styles and extensions, which nobody asked for
-                self._book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        except Exception as error:  # what is wrong inside makes the library fail in any way
-            raise InputError(f"is no workbook that can be read ({_said(error)})", field="file") from error
-        self._sheet = _chosen(self._book.worksheets, sheet)
-        self.encoding = f"XLSX, sheet {self._sheet.title}"
+        self._file = path.open("rb")
         self._read = 0
-        self._all = self._rows()
-        self.columns = self._head()
+        try:
+            self._book = _loaded(self._file)
+            self._sheet = _chosen(self._book.worksheets, sheet)
+            self._all = self._rows()
+            self.columns = self._head()
+        except InputError:
+            self._file.close()
+            raise
+        self.encoding = f"XLSX, sheet {self._sheet.title}"
         self.shape = Table(self.columns, clean)
 
     def rows(self) -> Iterator[Row]:
@@ -82,7 +84,8 @@ class Workbook:
 
     def close(self) -> None:
         """Release the file."""
-        self._book.close()
+        self._all.close()
+        self._file.close()
 
     def _head(self) -> tuple[str, ...]:
         for _, cells in self._all:
@@ -93,9 +96,8 @@ class Workbook:
                 return tuple(named.get(column, "").strip() for column in range(1, max(named) + 1))
         raise InputError("its sheet is empty; the first row names the columns", field="file")
 
-    def _rows(self) -> Iterator[_Parsed]:
-        book: Any = self._book
-        sheet: Any = self._sheet
+    def _rows(self) -> Generator[_Parsed, None, None]:
+        book, sheet = self._book, self._sheet
         with sheet._get_source() as source:  # noqa: SLF001 - tests/contract/test_openpyxl.py holds what this assumes
             metered = _Metered(source)
             parser = _Parser(
@@ -167,26 +169,39 @@ def clean(cell: Any) -> Any:
     return str(cell) if isinstance(cell, timedelta) else cell
 
 
+def _loaded(file: BinaryIO) -> Any:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about styles and extensions, which nobody asked for
+            return load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    except Exception as error:  # what is wrong inside makes the library fail in any way
+        raise InputError(f"is no workbook that can be read ({_said(error)})", field="file") from error
+
+
 def _check_parts(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
             for part in archive.infolist():
-                name = part.filename.lstrip("/")
-                limit = _MAX_STRINGS_BYTES if name == _STRINGS else _MAX_PART_BYTES
-                if part.file_size > limit and not name.startswith(_SHEETS):
-                    says = f"{name[:60]} in it has {part.file_size} bytes, at most {limit} are read; save it as CSV"
-                    raise InputError(says, field="file")
+                limit = _limit(part.filename.lstrip("/"), part.compress_size)
+                if part.file_size > limit:
+                    says = f"{part.filename[:60]} in it has {part.file_size} bytes, at most {limit} are read"
+                    raise InputError(f"{says}; save it as CSV", field="file")
     except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InputError(f"is no workbook (.xlsx): {_said(error)}", field="file") from error
 
 
-def _chosen(sheets: Any, wanted: str) -> ReadOnlyWorksheet:
+def _limit(name: str, compressed: int) -> int:
+    """Bytes that a part may have when it is unpacked."""
+    if name.startswith(_SHEETS):
+        return max(_MAX_PART_BYTES, compressed * _MAX_RATIO)
+    return _MAX_STRINGS_BYTES if name == _STRINGS else _MAX_PART_BYTES
+
+
+def _chosen(sheets: Any, wanted: str) -> Any:
     by_name = {sheet.title: sheet for sheet in sheets}
     visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"]
     if (wanted and wanted not in by_name) or not by_name:
         raise InputError(f"there is no sheet {wanted!r}; there are {', '.join(by_name)[:300]}", field="--sheet")
-    found: ReadOnlyWorksheet = by_name[wanted] if wanted else (visible or list(by_name.values()))[0]
-    return found
+    return by_name[wanted] if wanted else (visible or list(by_name.values()))[0]
 
 
 def _said(error: Exception) -> str:

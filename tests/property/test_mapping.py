@@ -18,7 +18,7 @@ from stream.mapping.times import time
 from tests.support.webhooks import EXAMPLE, SECRET, written
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-AMOUNTS = st.decimals(Decimal("-999999999999"), Decimal("999999999999"), places=4)
+AMOUNTS = st.decimals(Decimal(-999999999999), Decimal(999999999999), places=4)
 SECONDS = st.integers(EPOCH_MS // 1000, EPOCH_MS // 1000 + 30 * 31_536_000)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -47,7 +47,7 @@ async def send(api: Api, source: str, payload: Any, **how: Any) -> httpx.Respons
         return await client.post(f"/v1/webhooks/{source}", content=body)
 
 
-# -- Youzan: doc.youzanyun.com, messages trade_TradePaid, trade_refund_RefundSuccess, youzan_trade_RefundSuccess ---------
+# -- Youzan: doc.youzanyun.com, messages trade_TradePaid, trade_refund_RefundSuccess, youzan_trade_RefundSuccess
 
 
 def youzan(type_: str, msg: Mapping[str, Any], *, encoded: bool = True, **fields: Any) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def youzan_refund(**how: Any) -> dict[str, Any]:
     return youzan(type_, msg, status="TRADE_CLOSED", **how)
 
 
-# -- Shopify: webhooks orders/paid and refunds/create, payloads as the REST resources Order and Refund -------------------
+# -- Shopify: webhooks orders/paid and refunds/create, payloads as the REST resources Order and Refund
 
 
 def shopify_order() -> dict[str, Any]:

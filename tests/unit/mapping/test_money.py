@@ -48,7 +48,9 @@ def test_amounts_are_read_exactly(raw: Any, amount: str) -> None:
     assert YUAN(raw) == amount
 
 
-@pytest.mark.parametrize(("raw", "amount"), [("1234", "12.34"), (5, "0.05"), ("1,000", "10"), ("12.5", "0.125"), (0, "0")])
+@pytest.mark.parametrize(
+    ("raw", "amount"), [("1234", "12.34"), (5, "0.05"), ("1,000", "10"), ("12.5", "0.125"), (0, "0")]
+)
 def test_hundredths_are_hundredths(raw: Any, amount: str) -> None:
     assert FEN(raw) == amount
 

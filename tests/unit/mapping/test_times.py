@@ -47,7 +47,9 @@ def test_one_moment_in_many_spellings(raw: Any) -> None:
     assert AUTO(raw) == AT
 
 
-@pytest.mark.parametrize("raw", ["2026-11-11", "2026/11/11", "20261111", "2026年11月11日", date(2026, 11, 11), 46337, "46337"])
+@pytest.mark.parametrize(
+    "raw", ["2026-11-11", "2026/11/11", "20261111", "2026年11月11日", date(2026, 11, 11), 46337, "46337"]
+)
 def test_a_day_begins_at_midnight_in_the_zone(raw: Any) -> None:
     assert AUTO(raw) == AT - 20 * 3_600_000
 
