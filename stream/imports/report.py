@@ -10,7 +10,7 @@ from stream.base.errors import InputError
 _HEAD: Final = ("row", "field", "problem")
 _BOM: Final = "\ufeff"
 """Without it a spreadsheet takes Chinese for something else."""
-_FORMULA = re.compile(r"[=+\-@\t\r']")
+_FORMULA = re.compile(r"[=+\-@\t]")
 """What a spreadsheet would run; an apostrophe before it makes it text."""
 _LINE_BREAKS = re.compile(r"[\r\n]+")
 

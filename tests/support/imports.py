@@ -4,6 +4,7 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,11 +51,9 @@ def taken(
     rows = open_rows(path, encoding=encoding, sheet=sheet)
     try:
         mapper = mapper_of(load_mapping(kind, mapping, load({}).brand.zone), rows)
-        kept_report = Report(report, at=0) if report else None
-        running = Import(rows, mapper, memory(kept), Mark(), kept_report)
-        counts = asyncio.run(running.run(Hooks()))
-        if kept_report:
-            kept_report.flush()
+        with Report(report, at=0) if report else nullcontext() as into:
+            running = Import(rows, mapper, memory(kept), Mark(), into)
+            counts = asyncio.run(running.run(Hooks()))
     finally:
         rows.close()
     events = [{name: value for name, value in event.items() if name != "v"} for _, event in kept.records]
