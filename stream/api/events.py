@@ -23,8 +23,8 @@ _CUT: Final[dict[str, Callable[[bytes, int], list[bytes]]]] = {
     "application/x-ndjson": from_lines,
 }
 _UNREADABLE: Final = frozenset({"not_json", "not_utf8"})
-_SLICE: Final = 64
-"""Events between two looks at other requests: about two milliseconds."""
+_SLICE_S: Final = 0.002
+"""Between two looks at other requests: about a hundred events, or a single one that is hard to read."""
 _STATUSES: Final = (
     *keys.STATUSES,
     *bodies.STATUSES,
@@ -85,9 +85,14 @@ class Turns:
             SpoolFullError: the rest is not kept; the whole request can be sent again, what was kept counts once.
         """
         outcomes: list[Outcome] = []
-        for start in range(0, len(events), _SLICE):
+        left = iter(events)
+        while len(outcomes) < len(events):
             async with self._turn:
-                outcomes += map(self._intake.take_json, events[start : start + _SLICE])
+                until = time.monotonic() + _SLICE_S
+                for event in left:
+                    outcomes.append(self._intake.take_json(event))
+                    if time.monotonic() > until:
+                        break
                 await asyncio.sleep(0)  # within the turn: else each request would put in a slice before others are seen
         return outcomes
 

@@ -24,6 +24,7 @@ def broken_rules(settings: "Settings") -> Iterator[Broken]:
     yield from _retention(settings)
     yield from _accounts(settings)
     yield from _ports(settings)
+    yield from _bodies(settings)
 
 
 def _kafka_security(settings: "Settings") -> Iterator[Broken]:
@@ -83,3 +84,14 @@ def _ports(settings: "Settings") -> Iterator[Broken]:
                 (f"{name}.admin_port", f"{name}.port", f"{name}.host", f"{name}.admin_host"),
                 f"it is the same as GUIDESTREAM_{name.upper()}_PORT; give each a port of its own, or 0 for a free one",
             )
+
+
+def _bodies(settings: "Settings") -> Iterator[Broken]:
+    api = settings.api
+    needed = api.max_body_bytes + api.max_unpacked_bytes
+    if api.held_bytes < needed:
+        yield Broken(
+            ("api.held_bytes", "api.max_body_bytes", "api.max_unpacked_bytes"),
+            f"one request may have {api.max_body_bytes} bytes and {api.max_unpacked_bytes} more unpacked, which would "
+            f"never be let in; give {needed} or more, or lower the other two",
+        )

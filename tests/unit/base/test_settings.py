@@ -202,3 +202,8 @@ def test_the_reference_names_every_setting_and_nothing_of_this_machine() -> None
         assert f"`{variable}`" in reference
     assert str(Path.home()) not in reference.replace("~", "")
     assert "`~/.local/state/guidestream`" in reference
+
+
+def test_a_body_that_may_be_sent_can_be_held() -> None:
+    with pytest.raises(SettingsError, match=r"GUIDESTREAM_API_HELD_BYTES.*give 41943040 or more"):
+        load({"GUIDESTREAM_API_HELD_BYTES": "30000000"})
