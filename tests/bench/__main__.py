@@ -7,10 +7,12 @@ import time
 BENCHES = {
     "worker": "whole path to ClickHouse beside plain Faust and a bare consumer loop",
     "api": "events of one API process as NDJSON beside a bare loop",
+    "conversions": "whole path with a million customers beside plain Faust with a Table of them; late windows",
     "edge": "redirects of one edge process beside nginx",
     "pipeline": "tap to queryable and to gauge with everything on this machine; ready after kill -9",
     "soak": "memory over ten minutes of taps",
     "spool": "append beside a bare write, shipping beside a shipper in a thread",
+    "imports": "an orders file through Kafka, beside a plain script",
     "registry": "a million links: ready, memory, look-ups",
 }
 
