@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from schemas.attributed import encode_attributed
+from schemas.erasure import ERASED
 from schemas.topics import ATTRIBUTED
 from stream.base import log, metrics
 from stream.base.kafka import client_options
@@ -30,8 +31,12 @@ _logger = log.get(__name__)
 
 
 def records(conversions: Iterable[RawConversion], partition: int) -> list[Record]:
-    """Conversions of one partition as records of the topic."""
-    return [encode_attributed(one.event, one.credit, partition, one.offset, one.time_ms) for one in conversions]
+    """Conversions of one partition as records of the topic; that somebody was erased is no credit."""
+    return [
+        encode_attributed(one.event, one.credit, partition, one.offset, one.time_ms)
+        for one in conversions
+        if one.event["type"] != ERASED
+    ]
 
 
 class Attributed:

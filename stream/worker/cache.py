@@ -1,7 +1,7 @@
 """A mapping that keeps what was used last, up to a bound."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, ValuesView
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -24,6 +24,10 @@ class Cache(Generic[Key, Value]):
         if found is not None:
             self._items.move_to_end(key)
         return found
+
+    def values(self) -> ValuesView[Value]:
+        """All values, the one not used for the longest time first."""
+        return self._items.values()
 
     def put(self, key: Key, value: Value) -> None:
         """Keep a value."""

@@ -6,12 +6,13 @@ when a worker dies is made up for from the raw rows, whose credit is read back.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion, decode_conversion
+from schemas.erasure import ERASED
 from schemas.money import units
 from schemas.personal import PersonKeys, protect
 from schemas.rejects import Reject
@@ -29,6 +30,7 @@ from stream.worker.clicks_before import Clicks, ClicksBefore
 from stream.worker.customers import Customers
 from stream.worker.dead_letters import DeadLetters
 from stream.worker.directory import Directory, mentioned
+from stream.worker.erased import ErasedPeople, customers_in, leave_windows
 from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
 from stream.worker.path import check_clock
 from stream.worker.sink import Sink
@@ -88,11 +90,13 @@ class ConversionPath:
         tokens: Tokens,
         clicks: ClicksBefore,
         directory: Directory,
+        erased: ErasedPeople,
         sink: Sink,
         dead_letters: DeadLetters,
         reject_limit: RejectLimit,
         clock: Clock,
     ) -> None:
+        self.erased = erased
         self._currency = currency
         self._future_ms = future_ms
         self._lookback = lookback
@@ -120,7 +124,7 @@ class ConversionPath:
         async with self._claims.of(ids):
             duplicates = await self._duplicates(ids, good, lane.partition)
             gone = {one.offset for one in duplicates}
-            accepted = [one for one in good if one.offset not in gone]
+            accepted = [self._without_erased(one) for one in good if one.offset not in gone]
             raw = await self._credited(accepted, lane)
 
             received_ms = self._clock()
@@ -152,6 +156,10 @@ class ConversionPath:
                 good.append(Incoming(event, record.offset, appended, time_ms, again))
         metrics.STAGE_SECONDS.labels("decode_conversions").observe(perf_counter() - started)
         return good, rejected
+
+    def _without_erased(self, one: Incoming) -> Incoming:
+        event = self.erased.without(one.event, one.time_ms)
+        return one if event is one.event else replace(one, event=event)
 
     async def _duplicates(self, ids: Sequence[str], good: Sequence[Incoming], partition: int) -> list[Duplicate]:
         known = await self._sink.known(CONVERSIONS, ids)
@@ -185,7 +193,7 @@ class ConversionPath:
         ]
 
     async def _known(self, accepted: Sequence[Incoming], customers: Customers) -> Known:
-        await customers.load({one.event["customer_id"] for one in accepted if one.event.get("customer_id")})
+        await customers.load(customers_in([one.event for one in accepted]))
         tokens = await self._tokens.read(one.event["token"] for one in accepted if one.event.get("token"))
         # Clicks are looked for where no token names one.
         without = [
@@ -197,6 +205,11 @@ class ConversionPath:
 
     def _credit(self, one: Incoming, known: Known, customers: Customers, found: Credited) -> None:
         event, time_ms = one.event, one.time_ms
+        if event["type"] == ERASED:
+            customers.apply(event, time_ms, one.offset, None)
+            found.events.append((one, event, ""))
+            found.credits.append(_NOBODY)
+            return
         read = known.tokens.get(event.get("token", ""), _NO_TOKEN)
         customer_id = event.get("customer_id", "")
         state = customers.known(customer_id) if customer_id else None
@@ -225,6 +238,7 @@ class ConversionPath:
 
 
 _NO_TOKEN = Read(None, "")
+_NOBODY = Credit("none", 0.0)
 
 
 def own_touch(given: Credit) -> Touch | None:
@@ -234,6 +248,9 @@ def own_touch(given: Credit) -> Touch | None:
 
 def count(raw: Collection[RawConversion], windows: ConversionPartition, *, next_offset: int, arrival_ms: int) -> int:
     """Count conversions whose raw rows are in; returns the number of their batch."""
+    for one in raw:
+        if one.event["type"] == ERASED:  # the first of its batch, see `cut_at_erasures`
+            leave_windows(one.event, windows)
     tally = ConversionTally()
     tally.count(
         [counting(one.event) for one in raw],
@@ -249,7 +266,10 @@ def count(raw: Collection[RawConversion], windows: ConversionPartition, *, next_
 def counting(event: Conversion) -> Counting:
     """What windows count of an event."""
     amount, margin = units(event.get("amount", "0")), units(event.get("margin", "0"))
-    return Counting(event["type"], event.get("customer_id", ""), amount, margin)
+    customer_id = event.get("customer_id", "")
+    if customer_id and event["type"] == ERASED:
+        customer_id = str(event["properties"]["pseudonym"])
+    return Counting(event["type"], customer_id, amount, margin)
 
 
 def _observe(raw: Collection[RawConversion]) -> None:

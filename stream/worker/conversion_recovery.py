@@ -16,6 +16,7 @@ from stream.sink.conversions import read_back
 from stream.worker.attributed import Attributed, records
 from stream.worker.conversion_path import own_touch
 from stream.worker.customers import Customers
+from stream.worker.erased import customers_in
 from stream.worker.recovery import Position
 from stream.worker.sink import Sink
 
@@ -31,7 +32,7 @@ async def catch_up(
         last = min(first + _OFFSETS_AT_ONCE - 1, reach)
         raw = await sink.ask("read_back", lambda ch, a=first, b=last: read_back(ch, partition, a, b))  # type: ignore[misc] # bound now
         mine = [one for one in raw if one.event.get("customer_id")]
-        await customers.load({one.event["customer_id"] for one in mine})
+        await customers.load(customers_in([one.event for one in mine]))
         for one in mine:
             customers.apply(one.event, one.time_ms, one.offset, own_touch(one.credit))
         await customers.write()

@@ -15,6 +15,7 @@ from stream.worker.attributed import Attributed, Outbox
 from stream.worker.conversion_path import ConversionPath, LaneState
 from stream.worker.conversion_recovery import catch_up, recover_windows
 from stream.worker.customers import Customers
+from stream.worker.erased import cut_at_erasures
 from stream.worker.fates import Fates
 from stream.worker.lane import Lane
 from stream.worker.mirror import filled
@@ -63,6 +64,7 @@ class ConversionLane(WindowLane):
             sink,
             kept=settings.worker.cached_customers,
             contact_ms=settings.attribution.contact_ms,
+            erased=path.erased,
             clock=clock,
         )
         self._fates = Fates(CONVERSIONS, tp.partition)
@@ -72,6 +74,7 @@ class ConversionLane(WindowLane):
         registry = TP(self.settings.topic(REGISTRY), 0)
         await filled(self._sink, (await self.consumer.bounds(registry))[registry][1], self._mirror)
         position = await find_position(CONVERSIONS, self.tp, self._sink, self.consumer)
+        await self._path.erased.load()
         await catch_up(self.tp.partition, position, self._customers, self._sink, self._attributed)
         grace_ms = self.settings.worker.grace_ms
         self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
@@ -87,7 +90,8 @@ class ConversionLane(WindowLane):
     async def take(self, records: list[Any]) -> None:
         """The whole path."""
         state = LaneState(self.tp.partition, self.windows, self._customers, self._outbox, self._fates)
-        await self._path.take(records, state)
+        for piece in cut_at_erasures(records):
+            await self._path.take(piece, state)
         await self._outbox.below(_HELD)
 
     def flushed(self, batch: int) -> None:

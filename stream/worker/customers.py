@@ -11,13 +11,16 @@ from typing import Final
 from schemas.attribution import Touch
 from schemas.conversions import Conversion
 from schemas.customers import CustomerState
+from schemas.erasure import ERASED
 from stream.attribute import customer
+from stream.attribute.anonymous import erased, name_no_erased
 from stream.attribute.consent import is_withheld_tag
 from stream.base import metrics
 from stream.base.clock import Clock
 from stream.sink import customers as rows
 from stream.sink.customers import Alias, Known
 from stream.worker.cache import Cache
+from stream.worker.erased import ErasedPeople
 from stream.worker.sink import Sink
 
 _FRESH_MS: Final = 60_000
@@ -44,8 +47,11 @@ class _Entry:
 class Customers:
     """One per lane."""
 
-    def __init__(self, partition: int, sink: Sink, *, kept: int, contact_ms: int, clock: Clock) -> None:
+    def __init__(
+        self, partition: int, sink: Sink, *, kept: int, contact_ms: int, erased: ErasedPeople, clock: Clock
+    ) -> None:
         self._partition = partition
+        self._erased = erased
         self._sink = sink
         self._contact_ms = contact_ms
         self._clock = clock
@@ -96,6 +102,9 @@ class Customers:
         entry = self._entry(customer_id)
         if offset <= entry.version:
             return
+        if event["type"] == ERASED:
+            self._erase(customer_id, str(event["properties"]["pseudonym"]), offset)
+            return
         if not is_withheld_tag(event):
             customer.apply(entry.state, event, time_ms, touch)
         entry.version = offset
@@ -107,6 +116,18 @@ class Customers:
                 known = self._entries.get(one)
                 if known is not None:
                     known.read_ms = 0
+
+    def _erase(self, customer_id: str, pseudonym: str, offset: int) -> None:
+        """Move a state to its pseudonym. Both rows are written as one block, so a restart finds both or none."""
+        mine, theirs = self._entry(customer_id), self._entry(pseudonym)
+        theirs.state, theirs.version = erased(mine.state, theirs.state), max(offset, theirs.version)
+        # From here on the id is somebody new, of whom nothing is known in other partitions or under other ids.
+        self._entries.put(customer_id, _Entry(CustomerState(), offset, self._clock()))
+        self._changed |= {customer_id, pseudonym}
+        for entry in self._entries.values():
+            name_no_erased(entry.state, self._erased.known)
+            if customer_id in entry.aliases:
+                entry.read_ms = 0
 
     async def write(self) -> None:
         """Write the rows of all customers that changed, as one block, and what was said of aliases."""
@@ -136,6 +157,7 @@ class Customers:
         own = next((one for one in found if one.partition == self._partition), None)
         if entry is None:
             entry = _Entry(own.state, own.version) if own else _Entry(CustomerState(), -1)
+            name_no_erased(entry.state, self._erased.known)
             self._entries.put(customer_id, entry)
         entry.others = [one.state for one in found if one.partition != self._partition]
         entry.aliases = ()

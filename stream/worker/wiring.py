@@ -21,6 +21,7 @@ from stream.worker.conversion_path import ConversionPath
 from stream.worker.conversions import ConversionLane
 from stream.worker.dead_letters import DeadLetters, Headers
 from stream.worker.directory import Directory
+from stream.worker.erased import ErasedPeople
 from stream.worker.fates import RejectLimit
 from stream.worker.gauges import Gauges
 from stream.worker.lane import Lane
@@ -129,14 +130,16 @@ def _conversion_path(settings: Settings, sink: Sink, dead_letters: DeadLetters, 
         guide_minutes=attribution.guide_minutes,
     )
     directory = Directory(sink, clock)
+    keys = person_keys(settings)
     return ConversionPath(
         currency=settings.brand.currency,
         future_ms=settings.worker.future_ms,
         lookback=lookback,
-        person_keys=person_keys(settings),
+        person_keys=keys,
         tokens=Tokens(token_keys(settings).by_id, directory, sink),
         clicks=ClicksBefore(sink, lookback),
         directory=directory,
+        erased=ErasedPeople(keys, sink),
         sink=sink,
         dead_letters=dead_letters,
         reject_limit=_reject_limit(settings, CONVERSIONS),
