@@ -27,7 +27,7 @@ from tests.support.broker import start, stop, wait_ready
 from tests.support.imports import HEAD, csv_text, order, workbook
 
 ROWS = int(os.environ.get("BENCH_ROWS", "400000"))
-SHEET_ROWS = ROWS // 10
+SHEET_ROWS = ROWS // 4
 
 
 def main() -> None:

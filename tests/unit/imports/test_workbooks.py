@@ -69,6 +69,12 @@ def test_an_order_of_more_digits_than_a_spreadsheet_keeps_is_refused(file: Path)
     assert "lost digits" in problem.detail
 
 
+def test_texts_in_parts_are_whole_and_their_pronunciation_is_left_out(file: Path) -> None:
+    parts = '<c t="inlineStr"><is><r><t>E</t></r><r><t>1</t></r><rPh sb="0" eb="1"><t>x</t></rPh></is></c>'
+    (event,) = taken(made(file, f"<row>{parts}{text('2026-11-11')}<c><v>5</v></c></row>")).events
+    assert event["order_id"] == "E1"
+
+
 def test_formulas_count_by_their_saved_result_and_without_one_are_a_problem(file: Path) -> None:
     rows = (
         f"<row>{text('E1')}{text('2026-11-11')}<c><f>84*2</f><v>168</v></c></row>",
