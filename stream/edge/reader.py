@@ -1,6 +1,7 @@
 """Reads the facts of a request off the server's objects."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from schemas.clicks import MAX_LANGUAGE, MAX_REFERRER, MAX_USER_AGENT, VisitorKind
@@ -33,12 +34,15 @@ class Reader:
         self._own_salt = random(32)
         self._day_hash = DayHash(self._own_salt)
 
-    def read(self, scope: Any, method: str, snapshot: Snapshot, now_ms: int) -> tuple[Facts, str]:
-        """The facts of a request, and the value of Set-Cookie for a new visitor, or an empty string."""
+    def read(self, scope: Any, method: str, query: str, snapshot: Snapshot, now_ms: int) -> tuple[Facts, str]:
+        """The facts of a request, and the value of Set-Cookie for a new visitor, or an empty string.
+
+        What the scope is asked for, it makes anew each time: so method and query come from the caller, who has them.
+        """
         headers = scope.headers
         header = headers.get
         agent = agent_of(header("user-agent", "")[:MAX_USER_AGENT])
-        language = clean(header("accept-language", ""), MAX_LANGUAGE)
+        language = _language(header("accept-language", "")[:MAX_LANGUAGE])
         referrer = header("referer", "")
         if referrer:
             referrer = clean(referrer.partition("#")[0].partition("?")[0], MAX_REFERRER)
@@ -57,7 +61,7 @@ class Reader:
                 set_cookie = self._cookie.write(visitor)
         if not visitor:
             visitor, kind = self._hash(address, agent, language, snapshot, now_ms), "hash"
-        facts = Facts(fetch, scope.query_string, address.prefix, agent.text, language, referrer, visitor, kind)
+        facts = Facts(fetch, query, address.prefix, agent.text, language, referrer, visitor, kind)
         return facts, set_cookie
 
     def _new_visitor(self) -> str:
@@ -73,3 +77,8 @@ class Reader:
             self._day_hash = DayHash(snapshot.salt(utc_day(now_ms)) or self._own_salt)
             self._salted_day, self._salted_by = day, snapshot
         return self._day_hash.visitor(address.ip, agent.text, language)
+
+
+@lru_cache(maxsize=4096)
+def _language(header: str) -> str:
+    return clean(header, MAX_LANGUAGE)

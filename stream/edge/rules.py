@@ -68,7 +68,7 @@ def destination(link: Link, platform: str, country: str, visitor: str) -> tuple[
 
 def variant(link: Link, visitor: str) -> Variant:
     """The arm of the test this visitor is in: always the same one as long as the arms and weights are the same."""
-    total = sum(arm.weight for arm in link.variants)
+    total = sum([arm.weight for arm in link.variants])
     digest = blake2b(f"{link.number}\n{visitor}".encode(), digest_size=8).digest()
     point = int.from_bytes(digest, "big") % total
     for arm in link.variants:

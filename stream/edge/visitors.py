@@ -21,6 +21,8 @@ class VisitorCookie:
 
     def read(self, header: str) -> str:
         """The visitor id in a Cookie header; empty when there is none that we could have written."""
+        if not header:
+            return ""
         found = self._find.search(header)
         return found[1] if found else ""
 
