@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import schemathesis
 import yaml
 from hypothesis import settings
@@ -85,3 +86,16 @@ def test_without_a_key_nothing_that_needs_one_is_answered(case: schemathesis.Cas
     assert answer.status_code < 500
     if "security" in case.operation.definition.raw:
         assert answer.status_code in (401, 404, 405)  # cases with other paths and methods are among them
+
+
+async def test_the_examples_of_events_are_good_ones() -> None:
+    api = Api()
+    content = api.app.openapi()["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    async with api.client() as client:
+        for media_type, said in content.items():
+            for example in said["examples"].values():
+                value = example["value"]
+                body = value.encode() if isinstance(value, str) else orjson.dumps(value)
+                answer = await client.post("/v1/events", content=body, headers={"Content-Type": media_type})
+                assert answer.json()["rejected"] == 0
+    assert len(api.kept.records) == 2
