@@ -56,6 +56,11 @@ def load_sources(settings: Settings) -> Dict[str, Source]:
     return sources
 
 
+def shown(source: Source) -> str:
+    """One line for people; no secret is shown."""
+    return f"{source.name}: {len(source.secrets)} secrets, {source.mapper.possible} rules"
+
+
 def read_sources(tables: Dict[str, Any], problems: Problems, zone: ZoneInfo) -> Dict[str, Source]:
     """The sources that the tables say; what is wrong goes to `problems`."""
     if len(tables) > MAX_SOURCES:

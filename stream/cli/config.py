@@ -41,6 +41,11 @@ def run(
         from stream.wecom.config import load, shown  # noqa: PLC0415 - its cryptography loads only when called for
 
         typer.echo("\n".join(("", "[WeCom callbacks]", *shown(load(loaded.wecom.config_file)))))
+    if loaded.webhooks.config_file:
+        from stream.api import webhook_sources  # noqa: PLC0415 - the command line loads only what it runs
+
+        sources = webhook_sources.load_sources(loaded).values()
+        typer.echo("\n".join(("", "[Webhooks]", *map(webhook_sources.shown, sources))))
 
 
 def text(found: Iterable[Entry]) -> str:

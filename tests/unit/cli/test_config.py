@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from stream.base.errors import SettingsError
 from stream.cli.config import apps
-from tests.support import wecom
+from tests.support import webhooks, wecom
 
 ENVIRON = {"GUIDESTREAM_EDGE_PORT": "18080", "GUIDESTREAM_CLICKHOUSE_PASSWORD": "very-secret"}
 
@@ -51,3 +51,13 @@ def test_callback_urls_of_wecom_are_shown_without_their_secrets_and_their_proble
     assert wecom.TOKEN not in shown
     assert wecom.AES_KEY not in shown
     assert isinstance(run(wecom.CONFIG + "agent = 1").exception, SettingsError)
+
+
+def test_senders_of_webhooks_are_shown_without_their_secrets_and_their_problems_are_named(tmp_path: Path) -> None:
+    def run(path: Path) -> Result:
+        return CliRunner().invoke(apps["config"], env={"GUIDESTREAM_WEBHOOKS_CONFIG_FILE": str(path)})
+
+    shown = run(webhooks.example(tmp_path / "webhooks.toml")).output
+    assert "youzan: 2 secrets, 2 rules" in shown
+    assert webhooks.written(webhooks.SECRET) not in shown
+    assert isinstance(run(webhooks.EXAMPLE).exception, SettingsError)
