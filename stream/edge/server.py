@@ -12,11 +12,20 @@ What is enforced where:
 - size: request line and headers have BUFFER_BYTES together and 100 headers (431), in the engine; path and query have
   the handler's limits (414). Bodies are never read.
 - HTTP/1.1 only: TLS, HTTP/2 and the rest belong to the proxy in front.
+
+Of the engine's two threads one reads and writes connections, the other calls us. The first runs as a batch: woken by an
+answer, it does not interrupt what runs on its core, which mostly is the second one at the next answer, so that several
+go out together. At full load a redirect then takes 25.9 us of processor of all processes instead of 27.9, and 8 % more
+are answered a second; with a machine's cores all busy and two clients the median came down from 76 to 63 us, and the
+99th percentile went up from 4.6 to 7.2 ms (2026-11, medians of 8 alternating rounds, a busy machine).
 """
 
 import asyncio
+import contextlib
+import os
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from granian import _granian
@@ -45,7 +54,8 @@ class Server:
         max_connections: int,
         header_timeout_ms: int = HEADER_TIMEOUT_MS,
     ) -> None:
-        self._handle, self._socket = handle, listening
+        self._answer, self._socket = handle, listening
+        self._handle: Handle = self._answer_first
         self._max_connections, self._header_timeout_ms = max_connections, header_timeout_ms
         self._signal = _engine.WorkerSignal()
         self._stopped: asyncio.Future[None] | None = None
@@ -70,7 +80,8 @@ class Server:
             http_mode="1",
             http1_opts=HTTP1Settings(header_read_timeout=self._header_timeout_ms, max_buffer_size=BUFFER_BYTES),
         )
-        worker.serve_str(scheduler, loop, self._signal)
+        with _as_batch():
+            worker.serve_str(scheduler, loop, self._signal)
 
     async def stop(self, timeout_seconds: float) -> bool:
         """Accept no more, close idle connections, finish answers under way; whether all ended in time."""
@@ -88,9 +99,34 @@ class Server:
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
 
+    def _answer_first(self, scope: Any, protocol: Any) -> None:
+        """The first request: only here can the thread that answers be reached."""
+        _set_policy(batch=False)
+        self._handle = self._answer
+        self._answer(scope, protocol)
+
     def _call(self, watcher: Any) -> None:
         try:
             self._handle(watcher.scope, watcher.proto)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the thread that answers
             _log.exception("request failed")
             watcher.err(error)
+
+
+@contextlib.contextmanager
+def _as_batch() -> Iterator[None]:
+    """Threads that are started here run as a batch."""
+    _set_policy(batch=True)
+    try:
+        yield
+    finally:
+        _set_policy(batch=False)
+
+
+def _set_policy(*, batch: bool) -> None:
+    """Have this thread, and those it starts, run as a batch or as usual, unless the system or the operator objects."""
+    if sys.platform == "linux":
+        before, after = (os.SCHED_OTHER, os.SCHED_BATCH) if batch else (os.SCHED_BATCH, os.SCHED_OTHER)
+        with contextlib.suppress(OSError):  # containers may forbid it
+            if os.sched_getscheduler(0) == before:
+                os.sched_setscheduler(0, after, os.sched_param(0))

@@ -2,10 +2,13 @@
 
 import asyncio
 import http.client
+import os
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +44,11 @@ def ask(port: int, data: bytes) -> bytes:
         while chunk := connection.recv(65536):
             found += chunk
     return found
+
+
+def threads() -> list[int]:
+    """Those of this process."""
+    return [int(path.name) for path in Path("/proc/self/task").iterdir()]
 
 
 Ask = Callable[[bytes], Coroutine[Any, Any, bytes]]
@@ -209,3 +217,19 @@ def test_a_port_that_is_taken_is_named() -> None:
     with pytest.raises(SettingsError, match=str(port)):
         listen("127.0.0.1", port)
     taken.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems know no such policy")
+async def test_the_thread_of_connections_runs_as_a_batch_and_the_one_that_answers_as_usual() -> None:
+    answering: list[int] = []
+
+    def handle(scope: Any, protocol: Any) -> None:
+        answering.append(threading.get_native_id())
+        ok(scope, protocol)
+
+    async with serving(handle) as (_, port):
+        for _ in range(2):
+            await asking(port)(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+        assert [os.sched_getscheduler(thread) for thread in answering] == [os.SCHED_OTHER] * 2
+        assert os.SCHED_BATCH in map(os.sched_getscheduler, threads())
