@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import orjson
 import typer
@@ -131,8 +131,9 @@ def _show(done: "Done", report: Path | None, *, dry_run: bool, as_json: bool) ->
     counts = done.counts
     if as_json:
         problems = [problem._asdict() for problem in done.first]
-        shown = {name: getattr(counts, name) for name in counts.__struct_fields__}
-        typer.echo(orjson.dumps({**shown, "waiting_bytes": done.waiting_bytes, "first_problems": problems}).decode())
+        shown: dict[str, Any] = {name: getattr(counts, name) for name in counts.__struct_fields__}
+        shown |= {"rows_before": done.before, "waiting_bytes": done.waiting_bytes, "first_problems": problems}
+        typer.echo(orjson.dumps(shown).decode())
         return
     if done.first:
         grid = Grid("row", "field", "problem", box=None, header_style="bold", pad_edge=False)
@@ -141,6 +142,8 @@ def _show(done: "Done", report: Path | None, *, dry_run: bool, as_json: bool) ->
         Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False).print(grid)
     taken = f"{counts.accepted} events {'would be ' if dry_run else ''}taken"
     lines = [f"{counts.rows} rows: {taken}, {counts.duplicate} there already, {counts.skipped} rows passed over"]
+    if done.before:
+        lines.append(f"the first {done.before} rows by a run before that did not come to its end")
     if counts.problems:
         more = f"; all of them are in {report}" if report else "; --report FILE writes all of them into a file"
         lines.append(f"{counts.problems} problems in {counts.wrong} rows: what they are about was left out{more}")

@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from stream.base.errors import InputError
 
-CHOICES: Final = ("auto", "utf-8", "gb18030")
 _CHUNK: Final = 1024 * 1024
 _SURELY_UTF8: Final = 8
 """So many Chinese characters before the first broken byte, and it is UTF-8 that is broken: by chance, text in GB18030
@@ -30,7 +29,7 @@ def fingerprint(path: Path) -> str:
 
 
 def detect(path: Path, wanted: str) -> str:
-    """The name of the codec that reads the whole file.
+    """The name of the codec that reads the whole file; `wanted` is `auto`, `utf-8` or `gb18030`.
 
     Raises:
         InputError: there is none; the message names the first line that is broken.

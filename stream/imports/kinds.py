@@ -3,14 +3,13 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from stream.base.errors import InputError
 from stream.mapping import KEYS, Mapping, Problems, read_mapping
 
 Kind = Literal["orders", "messages", "tasks", "costs", "customers"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _MAX_BYTES: Final = 1024 * 1024
 
 

@@ -38,6 +38,8 @@ class Done(NamedTuple):
 
     counts: Counts
     first: list[Problem]
+    before: int = 0
+    """Rows that a run before, which was interrupted, had taken."""
     waiting_bytes: int = 0
     """What Kafka has not got yet."""
 
@@ -95,8 +97,8 @@ async def take(wanted: Wanted, current: Settings, bar: Bar) -> Done:
         journal.save(running.mark)
         if await backlog.empty(bar.waits):
             journal.forget()
-            return Done(counts, running.first)
-        return Done(counts, running.first, backlog.waiting_bytes)
+            return Done(counts, running.first, mark.counts.rows)
+        return Done(counts, running.first, mark.counts.rows, backlog.waiting_bytes)
 
 
 def _key(wanted: Wanted) -> str:

@@ -88,7 +88,7 @@ def read_mapping(
         _Rule(rule, f"{prefix}events[{number}]", problems, zone, _Names(given, aliases)).read()
         for number, rule in enumerate(rules, 1)
     )
-    return Mapping(read, zone, unpack, given)
+    return Mapping(read, unpack)
 
 
 class _Names(NamedTuple):

@@ -1,6 +1,6 @@
 """A mapping as it was read: what a rule says, before it is known what the payload looks like."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -98,7 +98,5 @@ class Mapping:
     """All rules of one source or kind."""
 
     rules: tuple[Rule, ...]
-    zone: ZoneInfo
     unpack: str = ""
-    given: frozenset[str] = field(default_factory=frozenset)
-    """Names in templates that come from outside of the payload."""
+    """Path of JSON within text."""

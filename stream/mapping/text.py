@@ -16,13 +16,9 @@ _NO: Final = frozenset({"no", "false", "0", "n", "否", "无", "不同意", "未
 
 
 def quoted(raw: Any) -> str:
-    """A value as messages show it: cut, and nothing in it that a terminal would obey."""
-    return ascii_safe(raw[:_SHOWN] if isinstance(raw, str) else str(raw)[:_SHOWN])
-
-
-def ascii_safe(text: str) -> str:
-    """Quotes around it; what cannot be printed is escaped, Chinese is not."""
-    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text) + "'"
+    """A value as messages show it: in quotes, cut, and nothing in it that a terminal would obey. Chinese stays."""
+    shown = raw[:_SHOWN] if isinstance(raw, str) else str(raw)[:_SHOWN]
+    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown) + "'"
 
 
 def text(raw: Any) -> str:

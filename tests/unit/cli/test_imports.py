@@ -61,7 +61,7 @@ def test_without_kafka_what_was_taken_waits_and_the_next_run_takes_no_row_twice(
     assert said["waiting_bytes"] > 0
     assert said["first_problems"][0]["row"] == 3
     again = orjson.loads(RUN.invoke(app, arguments, env=environ).stdout)
-    assert (again["rows"], again["accepted"]) == (3, 2)
+    assert (again["rows"], again["rows_before"], again["accepted"]) == (3, 3, 2)
     assert ids(environ) == ["E000001", "E000003"]
 
 
