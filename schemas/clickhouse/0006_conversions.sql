@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS {database}.conversions {on_cluster}
 
     -- An assignment reads the last offsets again, an audit asks which offsets are there.
     INDEX offsets kafka_offset TYPE minmax GRANULARITY 1,
+    -- Views ask by the brand's day, over all Kafka partitions.
+    INDEX event_times occurred_at TYPE minmax GRANULARITY 1,
     PROJECTION event_ids (SELECT event_id, kafka_partition, kafka_offset ORDER BY event_id)
         WITH SETTINGS (index_granularity = 128),
     PROJECTION reach (SELECT kafka_partition, max(kafka_offset), max(append_time) GROUP BY kafka_partition)

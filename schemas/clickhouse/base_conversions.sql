@@ -1,7 +1,7 @@
--- Raw conversions as rates and cohorts need them: what a zombie wrote twice read once, customers under the id that is kept,
--- and a mark on the event that took its customer one stage further. A customer is *served* once they were added and had an
--- effective contact, whichever came later, and *dealt* once they were served and paid an order, whichever came later; so of
--- all customers of all time exactly those are marked that the definitions of the rates count.
+-- Raw conversions as rates and cohorts need them: what a zombie wrote twice read once, customers under the id that is
+-- kept, and a mark on the event that took its customer one stage further. A customer is *served* once they were added
+-- and had an effective contact, whichever came later, and *dealt* once they were served and paid an order, whichever
+-- came later; so of all customers of all time exactly those are marked that the definitions of the rates count.
 CREATE OR REPLACE VIEW {database}.conversion_steps {on_cluster}
 (
     kafka_partition   UInt16                            COMMENT '消息分区 / Kafka partition',
@@ -58,7 +58,8 @@ FROM
     (
         SELECT
             kafka_partition, kafka_offset, type, occurred_at, click_time, customer_id, visitor_id, token, acting_guide_id,
-            amount, margin, credited_link, credited_variant, credited_guide_id, store_id, region_id, campaign_id, touchpoint,
+            amount, margin, credited_link, credited_variant, credited_guide_id, store_id, region_id, campaign_id,
+            touchpoint,
             if(type = 'referred', JSONExtractString(properties, 'referred_by'), '') AS referred_by
         FROM {database}.conversions FINAL
     ) AS r

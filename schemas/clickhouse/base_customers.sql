@@ -1,5 +1,6 @@
 -- Every id that was given up, and the id that is kept in its place: chains are followed up to 16 steps. Statements that
--- contradict each other (a is b, b is a) end at the smallest id among them; of several about one alias the last is right.
+-- contradict each other (a is b, b is a) end at the smallest id among them; of several about one alias the last is
+-- right.
 CREATE OR REPLACE VIEW {database}.customer_ids {on_cluster}
 (
     alias       String COMMENT '别名编号 / the id that is given up',
@@ -32,8 +33,8 @@ SELECT alias, end AS customer_id FROM ends WHERE end != alias
 COMMENT '客户编号对照 / which id is kept for one that is given up';
 
 -- What is known of each customer: the rows of all Kafka partitions and of all ids of theirs, merged by the rules of
--- stream/attribute/customer.py (a test compares the two). Most customers have one row, for which nothing is computed. The
--- bounds on guides and tags that a row keeps to are not applied again to what several rows have together.
+-- stream/attribute/customer.py (a test compares the two). Most customers have one row, for which nothing is computed.
+-- The bounds on guides and tags that a row keeps to are not applied again to what several rows have together.
 CREATE OR REPLACE VIEW {database}.customers {on_cluster}
 (
     customer_id      String                         COMMENT '客户编号（合并后） / customer, by the id that is kept',
@@ -118,7 +119,8 @@ FROM
                     arraySort(arrayDistinct(g.relations.guide_id))
                 )
             ) AS Array(Tuple(
-                guide_id String, added_at Nullable(DateTime64(3, 'UTC')), ended_at Nullable(DateTime64(3, 'UTC')), ended_by String
+                guide_id String, added_at Nullable(DateTime64(3, 'UTC')), ended_at Nullable(DateTime64(3, 'UTC')),
+                ended_by String
             ))
         ) AS relations,
         arraySort(r -> (r.added_at, r.guide_id), arrayFilter(

@@ -1,6 +1,6 @@
--- Who got the credit and how sure that is, by event time: events and money per rule, confidence band and touch. Every event
--- stands once under `touch` = 'last' and once under 'first', so choose one: within it every column adds up, and both come to the same
--- totals. Where no first touch is known, guide and link of the first touch are empty.
+-- Who got the credit and how sure that is, by event time: events and money per rule, confidence band and touch. Every
+-- event stands once under `touch` = 'last' and once under 'first', so choose one: within it every column adds up, and
+-- both come to the same totals. Where no first touch is known, guide and link of the first touch are empty.
 --
 --   SELECT attribution, sum(orders), sum(net_revenue) FROM bi_attribution WHERE touch = 'last' GROUP BY attribution
 --   SELECT link, sumIf(net_revenue, touch = 'first'), sumIf(net_revenue, touch = 'last') FROM bi_attribution GROUP BY link
@@ -39,6 +39,7 @@ FROM
     FROM {database}.conversions FINAL
     ARRAY JOIN
         [('last', toString(credited_guide_id), credited_link), ('first', toString(first_guide_id), first_link)] AS t
+    WHERE type != 'erased'
     GROUP BY day, touch, attribution, confidence_band, guide_id, link
 ) AS a
 LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'guide') AS n ON n.id = a.guide_id

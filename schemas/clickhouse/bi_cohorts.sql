@@ -1,13 +1,15 @@
--- Cohorts: of the clicks, or the adds, of one day, how many got how far within 0, 1, 7 and 30 days. A row per horizon. Days are
--- the brand's: horizon 0 ends with the day itself, whatever the hour of the click, horizon 1 with the next day, and so on. A
--- cohort whose horizon is not over yet is not `mature`: its numbers still grow, do not compare them.
+-- Cohorts: of the clicks, or the adds, of one day, how many got how far within 0, 1, 7 and 30 days. A row per horizon.
+-- Days are the brand's: horizon 0 ends with the day itself, whatever the hour of the click, horizon 1 with the next
+-- day, and so on. A cohort whose horizon is not over yet is not `mature`: its numbers still grow, do not compare them.
 --
---   SELECT day, visitors, added, add_rate FROM bi_cohort_clicks_day WHERE dimension = 'all' AND horizon = 7 AND mature ORDER BY day
---   SELECT name, horizon, serve_rate, deal_rate FROM bi_cohort_adds_day WHERE dimension = 'guide' AND day = '2026-11-11' AND mature
+--   SELECT day, visitors, added, add_rate FROM bi_cohort_clicks_day
+--   WHERE dimension = 'all' AND horizon = 7 AND mature ORDER BY day
+--   SELECT name, horizon, serve_rate, deal_rate FROM bi_cohort_adds_day
+--   WHERE dimension = 'guide' AND day = '2026-11-11' AND mature
 --
--- By click: an event belongs to the day of the click that is credited for it, and stands under that click's link and guide.
--- `served` and `dealt` are those of bi_rates_day, by the event that completed them; `buyers` paid an order, added or not.
--- People are distinct within a row; rows of several days, ids or horizons share people and do not add up.
+-- By click: an event belongs to the day of the click that is credited for it, and stands under that click's link and
+-- guide. `served` and `dealt` are those of bi_rates_day, by the event that completed them; `buyers` paid an order,
+-- added or not. People are distinct within a row; rows of several days, ids or horizons share people and do not add up.
 CREATE OR REPLACE VIEW {database}.bi_cohort_clicks_day {on_cluster}
 (
     day           Date                   COMMENT '点击日期（品牌时区，按批次） / day of the click: the cohort',
@@ -48,27 +50,35 @@ FROM
     FROM
     (
         SELECT
-            day, horizon, d.1 AS dimension, d.2 AS id, toUInt64(0) AS visitors,
-            uniqExactIf(person, type = 'friend_added') AS added,
-            uniqExactIf(person, is_served) AS served,
-            uniqExactIf(person, is_dealt) AS dealt,
-            uniqExactIf(person, type = 'order_paid') AS buyers,
-            sumIf(amount, type = 'order_paid') AS order_amount,
-            sumIf(amount, type = 'order_refunded') AS refund_amount
+            day, horizon, dimension, id, toUInt64(0) AS visitors,
+            countIf(p.added <= horizon) AS added, countIf(p.served <= horizon) AS served,
+            countIf(p.dealt <= horizon) AS dealt, countIf(p.bought <= horizon) AS buyers,
+            sum(p.paid[place]) AS order_amount, sum(p.refunded[place]) AS refund_amount
         FROM
         (
+            -- How many days after the click each person got that far; nobody gets anywhere in 65535 days.
             SELECT
-                toDate(assumeNotNull(click_time), '{timezone}') AS day,
-                -- The click's clock may be some minutes ahead of the event's: no event is before its click.
-                arrayJoin(arrayFilter(
-                    days -> toDate(occurred_at, '{timezone}') <= day + days, [0, 1, 7, 30]
-                )) AS horizon,
-                dimensions, person, type, is_served, is_dealt, amount
-            FROM {database}.conversion_steps
-            WHERE isNotNull(click_time)
-                AND (type IN ('friend_added', 'order_paid', 'order_refunded') OR is_served OR is_dealt)
-        )
-        ARRAY JOIN dimensions AS d
+                day, d.1 AS dimension, d.2 AS id, who,
+                min(if(type = 'friend_added', days, 65535)) AS added, min(if(is_served, days, 65535)) AS served,
+                min(if(is_dealt, days, 65535)) AS dealt, min(if(type = 'order_paid', days, 65535)) AS bought,
+                sumForEachIf(amounts, type = 'order_paid') AS paid,
+                sumForEachIf(amounts, type = 'order_refunded') AS refunded
+            FROM
+            (
+                SELECT
+                    toDate(assumeNotNull(click_time), '{timezone}') AS day,
+                    -- The click's clock may be some minutes ahead of the event's: no event is before its click.
+                    toUInt16(greatest(dateDiff('day', day, toDate(occurred_at, '{timezone}')), 0)) AS days,
+                    arrayMap(horizon -> if(days <= horizon, amount, toDecimal64(0, 4)), [0, 1, 7, 30]) AS amounts,
+                    dimensions, cityHash64(person) AS who, type, is_served, is_dealt
+                FROM {database}.conversion_steps
+                WHERE isNotNull(click_time)
+                    AND (type IN ('friend_added', 'order_paid', 'order_refunded') OR is_served OR is_dealt)
+            )
+            ARRAY JOIN dimensions AS d
+            GROUP BY day, dimension, id, who
+        ) AS p
+        ARRAY JOIN [0, 1, 7, 30] AS horizon, [1, 2, 3, 4] AS place
         GROUP BY day, horizon, dimension, id
         UNION ALL
         SELECT day, horizon, dimension, id, visitors, 0, 0, 0, 0, toDecimal64(0, 4), toDecimal64(0, 4)
@@ -80,10 +90,10 @@ FROM
 LEFT ANY JOIN {database}.registry_names AS n ON n.dimension = m.dimension AND n.id = m.id
 COMMENT '点击日批次 / cohorts by day of the click';
 
--- By add: a customer belongs to the day when they were first added by any guide, and stands under the link and guide credited
--- for that. `served`, `dealt` and `buyers` say how far they were at the end of the horizon, whatever came first (who had
--- bought before the add is a buyer at once); money counts from the day of the add on. A customer whose first add is no raw row any
--- more is in no cohort.
+-- By add: a customer belongs to the day when they were first added by any guide, and stands under the link and guide
+-- credited for that. `served`, `dealt` and `buyers` say how far they were at the end of the horizon, whatever came
+-- first (who had bought before the add is a buyer at once); money counts from the day of the add on. A customer whose
+-- first add is no raw row any more is in no cohort.
 CREATE OR REPLACE VIEW {database}.bi_cohort_adds_day {on_cluster}
 (
     day           Date                   COMMENT '首次加粉日期（品牌时区，按批次） / day of the first add: the cohort',

@@ -1,7 +1,7 @@
--- The funnel: clicks beside what was credited to the same link and guide, by event time (what happened in this minute, hour
--- or day; a click and the order it leads to may stand in different rows). Sum over whatever is not asked for: every number
--- adds up, over dimensions and over time, because all are sums of the same window rows. People are not counted here, for they
--- do not add up: `bi_rates_day` has those.
+-- The funnel: clicks beside what was credited to the same link and guide, by event time (what happened in this minute,
+-- hour or day; a click and the order it leads to may stand in different rows). Sum over whatever is not asked for:
+-- every number adds up, over dimensions and over time, because all are sums of the same window rows. People are not
+-- counted here, for they do not add up: `bi_rates_day` has those.
 --
 --   SELECT region_name, sum(human_clicks), sum(adds), sum(orders), sum(net_revenue) FROM bi_funnel_day
 --   WHERE day >= today() - 7 GROUP BY region_name

@@ -1,7 +1,8 @@
--- Orders with their refunds, one row an order, by event time. A refund whose order never came is a row without `paid_at`. The credit is
--- that of the payment, last touch beside first touch.
+-- Orders with their refunds, one row an order, by event time. A refund whose order never came is a row without
+-- `paid_at`. The credit is that of the payment, last touch beside first touch.
 --
---   SELECT toDate(paid_at) AS day, sum(amount), sum(refund_amount), sum(net_amount) FROM bi_orders GROUP BY day ORDER BY day
+--   SELECT toDate(paid_at) AS day, sum(amount), sum(refund_amount), sum(net_amount) FROM bi_orders
+--   GROUP BY day ORDER BY day
 CREATE OR REPLACE VIEW {database}.bi_orders {on_cluster}
 (
     order_id           String                                COMMENT '订单编号 / order',
@@ -49,8 +50,8 @@ FROM
         -- Of the first payment; of a refund only where there is no payment.
         argMin(
             (
-                customer_id, acting_guide_id, credited_guide_id, credited_link, credited_variant, first_guide_id, first_link,
-                store_id, region_id, campaign_id, touchpoint, attribution, confidence, currency
+                customer_id, acting_guide_id, credited_guide_id, credited_link, credited_variant, first_guide_id,
+                first_link, store_id, region_id, campaign_id, touchpoint, attribution, confidence, currency
             ),
             (type != 'order_paid', occurred_at, kafka_partition, kafka_offset)
         ) AS facts
@@ -61,9 +62,11 @@ FROM
 LEFT ANY JOIN {database}.customer_ids AS k ON k.alias = o.facts.1
 COMMENT '订单 / orders with their refunds, by event time';
 
--- What was spent, one row an entry, by event time. `from_day` and `until_day` are both in the period; without them it is the day of the entry.
+-- What was spent, one row an entry, by event time. `from_day` and `until_day` are both in the period; without them it
+-- is the day of the entry.
 --
---   SELECT campaign_id, sum(amount) FROM bi_costs WHERE until_day >= '2026-11-01' AND from_day < '2026-12-01' GROUP BY campaign_id
+--   SELECT campaign_id, sum(amount) FROM bi_costs
+--   WHERE until_day >= '2026-11-01' AND from_day < '2026-12-01' GROUP BY campaign_id
 CREATE OR REPLACE VIEW {database}.bi_costs {on_cluster}
 (
     event_id      String         COMMENT '事件编号 / id of the entry',

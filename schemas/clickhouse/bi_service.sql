@@ -1,7 +1,7 @@
 -- How fast guides answer, by event time: from a customer's message to the guide's next one to that customer. Several
--- messages before one answer are one question, from the first of them on; it stands on the day of that first one, in the brand's
--- time zone, under the guide of the chat and the store that the guide works in now. What has no answer yet is counted and is in no
--- median. Medians do not add up: ask for the row of the dimension.
+-- messages before one answer are one question, from the first of them on; it stands on the day of that first one, in
+-- the brand's time zone, under the guide of the chat and the store that the guide works in now. What has no answer yet
+-- is counted and is in no median. Medians do not add up: ask for the row of the dimension.
 --
 --   SELECT name, questions, answered, median_seconds, p90_seconds FROM bi_response_times
 --   WHERE dimension = 'guide' AND day = yesterday() ORDER BY median_seconds DESC
@@ -50,7 +50,8 @@ FROM
                     c.occurred_at AS occurred_at, c.type AS type, c.kafka_offset AS kafka_offset
                 FROM
                 (
-                    SELECT toString(acting_guide_id) AS guide_id, customer_id, occurred_at, toString(type) AS type, kafka_offset
+                    SELECT
+                        toString(acting_guide_id) AS guide_id, customer_id, occurred_at, toString(type) AS type, kafka_offset
                     FROM {database}.conversions FINAL
                     WHERE type IN ('message_in', 'message_out')
                 ) AS c
@@ -65,15 +66,16 @@ FROM
     ) AS q
     LEFT ANY JOIN (SELECT guide_id, store_id FROM {database}.guides FINAL) AS g ON g.guide_id = q.guide_id
     LEFT ANY JOIN (SELECT store_id, region_id FROM {database}.stores FINAL) AS s ON s.store_id = g.store_id
-    ARRAY JOIN [('all', ''), ('guide', q.guide_id), ('store', ifNull(g.store_id, '')), ('region', ifNull(s.region_id, ''))] AS d
+    ARRAY JOIN
+        [('all', ''), ('guide', q.guide_id), ('store', ifNull(g.store_id, '')), ('region', ifNull(s.region_id, ''))] AS d
     WHERE q.type = 'message_in'
     GROUP BY day, dimension, id
 ) AS m
 LEFT ANY JOIN {database}.registry_names AS n ON n.dimension = m.dimension AND n.id = m.id
 COMMENT '首次响应时长 / time to a guide''s answer per day, by event time';
 
--- How long from the first add to the first paid order, by event time: on the day of that order, under the link and guide
--- credited for it. Who had ordered before the add is counted apart and is in no median.
+-- How long from the first add to the first paid order, by event time: on the day of that order, under the link and
+-- guide credited for it. Who had ordered before the add is counted apart and is in no median.
 --
 --   SELECT day, deals, median_days, p90_days FROM bi_first_deal_cycle WHERE dimension = 'all' ORDER BY day
 CREATE OR REPLACE VIEW {database}.bi_first_deal_cycle {on_cluster}
@@ -103,7 +105,8 @@ FROM
         SELECT
             customer_id, toDate(assumeNotNull(first_order_at), '{timezone}') AS day,
             argMin(dimensions, (kafka_partition, kafka_offset)) AS dimensions,
-            dateDiff('millisecond', assumeNotNull(any(first_added_at)), assumeNotNull(any(first_order_at))) / 86400000 AS days
+            dateDiff('millisecond', assumeNotNull(any(first_added_at)), assumeNotNull(any(first_order_at))) / 86400000
+                AS days
         FROM {database}.conversion_steps
         WHERE type = 'order_paid' AND occurred_at = first_order_at AND isNotNull(first_added_at)
         GROUP BY customer_id, day
@@ -147,7 +150,9 @@ FROM
     FROM
     (
         -- Each post stands once for the guide, and once for each customer of the day who could see it.
-        SELECT day, guide_id, posts.1 AS at, arrayJoin(arrayConcat([''], if(posts.2 = '', customers, [posts.2]))) AS customer_id
+        SELECT
+            day, guide_id, posts.1 AS at,
+            arrayJoin(arrayConcat([''], if(posts.2 = '', customers, [posts.2]))) AS customer_id
         FROM
         (
             SELECT
@@ -166,8 +171,8 @@ FROM
 LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'guide') AS n ON n.id = p.guide_id
 COMMENT '朋友圈超限 / more than one Moments post a day, in two readings';
 
--- Tasks given to guides and done, by event time: a task may be done on another day than it was given, so a rate of one day
--- may pass 1. Counts add up.
+-- Tasks given to guides and done, by event time: a task may be done on another day than it was given, so a rate of one
+-- day may pass 1. Counts add up.
 --
 --   SELECT guide_name, sum(done) / sum(assigned) FROM bi_tasks WHERE day >= today() - 7 GROUP BY guide_name
 CREATE OR REPLACE VIEW {database}.bi_tasks {on_cluster}

@@ -2,9 +2,9 @@
 --
 --   SELECT id, visitors FROM bi_unique_visitors(dimension = 'guide', since = '2026-11-01', until = '2026-11-08')
 --
--- `dimension` is link, guide, store, region, campaign, touchpoint, variant (its id is link/variant) or all; `since` is in the range and
--- `until` is not; both are a date, or a date and time on a quarter of an hour, in the brand's time zone.
--- The numbers are exact up to some thousands of visitors and within about 0.3 % above.
+-- `dimension` is link, guide, store, region, campaign, touchpoint, variant (its id is link/variant) or all; `since` is
+-- in the range and `until` is not; both are a date, or a date and time on a quarter of an hour, in the brand's time
+-- zone. The numbers are exact up to some thousands of visitors and within about 0.3 % above.
 CREATE OR REPLACE VIEW {database}.bi_unique_visitors {on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -26,10 +26,12 @@ WHERE bucket_start >= parseDateTimeBestEffort({since:String}, '{timezone}')
 GROUP BY id
 COMMENT '任意时段的访客数 / unique human visitors of any range, parameters: dimension, since, until';
 
--- Visitors who came back: of those who tapped in the range, who had tapped on an earlier day, too, at most 30 days before the
--- range. Asked like `bi_unique_visitors`; only visitors with a cookie are known on another day. From raw clicks, exact.
+-- Visitors who came back: of those who tapped in the range, who had tapped on an earlier day, too, at most 30 days
+-- before the range. Asked like `bi_unique_visitors`; only visitors with a cookie are known on another day. From raw
+-- clicks, exact.
 --
---   SELECT id, visitors, returned, return_visit_rate FROM bi_return_visits(dimension = 'guide', since = '2026-11-01', until = '2026-11-08')
+--   SELECT id, visitors, returned, return_visit_rate
+--   FROM bi_return_visits(dimension = 'guide', since = '2026-11-01', until = '2026-11-08')
 CREATE OR REPLACE VIEW {database}.bi_return_visits {on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT id, count() AS visitors, countIf(first_day < last_day) AS returned, returned / visitors AS return_visit_rate

@@ -293,12 +293,12 @@ async def _click_cohorts(shop: Shop) -> None:
         if event.click_time is None or not (stages or event.type in ("friend_added", "order_paid", "order_refunded")):
             continue
         day = shop.day(event.click_time)
-        within = [horizon for horizon in HORIZONS if shop.day(event.occurred_at) <= day + timedelta(days=horizon)]
-        for horizon, dimension in product(within, dimensions(event)):
+        for horizon, dimension in product(HORIZONS, dimensions(event)):
             key = day, horizon, *dimension
+            reached = shop.day(event.occurred_at) <= day + timedelta(days=horizon)
             for name in (event.type, *stages):
-                did[key][name].add(event.customer_id)
-            money[key][event.type] += round(Decimal(event.amount) * 100)
+                did[key][name] |= {event.customer_id} if reached else set()
+            money[key][event.type] += round(Decimal(event.amount) * 100) if reached else 0
     names = ("visitors", "friend_added", "served", "dealt", "order_paid")
     found = await shop.rows(
         "SELECT day, horizon, toString(dimension), id | visitors, added, served, dealt, buyers, "
