@@ -8,11 +8,13 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from stream.base.settings import load
 from stream.sink.clickhouse import ClickHouse
+from tests.support.conversion_rows import Event, tell
 from tests.support.metrics import Query, promql, recorded, rules, sql
 from tests.support.prometheus import Prometheus, exporting, running
 
@@ -58,12 +60,13 @@ def test_rules_were_loaded_and_are_healthy(prometheus: Prometheus) -> None:
 
 
 def as_the_plugin_sends(statement: str) -> str:
-    """A statement with the macros of Grafana's ClickHouse plugin filled in, for the day before `NOW_S`."""
+    """A statement with variables and the macros of Grafana's ClickHouse plugin filled in: the day before `NOW_S`."""
     statement = re.sub(
         r"\$__timeInterval\((\w+)\)", r"toStartOfInterval(toDateTime(\1), INTERVAL 60 second)", statement
     )
     statement = statement.replace("$__fromTime", f"toDateTime({NOW_S - 86_400})")
     statement = statement.replace("$__toTime", f"toDateTime({NOW_S})")
+    statement = statement.replace("$dimension", "guide").replace("$horizon", "7")
     assert "$" not in statement
     return statement
 
@@ -90,8 +93,30 @@ async def insert_two_taps(clickhouse: ClickHouse) -> None:
     )
 
 
+async def insert_a_sale(clickhouse: ClickHouse) -> None:
+    """Somebody who was added, asked, was answered, bought and gave back within minutes; and what the guide did."""
+    start = datetime.fromtimestamp(NOW_S - 3_600, UTC)
+    kinds = ("friend_added", "message_in", "message_out", "order_paid", "order_refunded")
+    guides = ("moments_post", "moments_post", "task_assigned", "cost")
+    said = [
+        Event(
+            minute,
+            kind,
+            start + timedelta(minutes=minute),
+            "王芳" if kind in kinds else "",
+            click_time=start,
+            order_id="o1",
+            amount="10",
+            properties={"task": "回访"},
+        )
+        for minute, kind in enumerate((*kinds, *guides))
+    ]
+    await tell(clickhouse, said)
+
+
 async def test_every_sql_query_finds_rows_for_the_read_only_user(migrated: ClickHouse, environ: dict[str, str]) -> None:
     await insert_two_taps(migrated)
+    await insert_a_sale(migrated)
     read_only = {
         "GUIDESTREAM_CLICKHOUSE_USER": environ["GUIDESTREAM_CLICKHOUSE_BI_USER"],
         "GUIDESTREAM_CLICKHOUSE_BI_USER": "another",  # two users of one name are refused
