@@ -10,7 +10,19 @@ from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stream.api import collect, event_document, events, health, models, problems, registry, snippet, webhooks, wecom
+from stream.api import (
+    collect,
+    event_document,
+    events,
+    health,
+    measure,
+    models,
+    problems,
+    registry,
+    snippet,
+    webhooks,
+    wecom,
+)
 from stream.api.bodies import Bodies
 from stream.api.keys import ApiKeys
 from stream.api.ports import Ports, Registry
@@ -43,6 +55,7 @@ def create_app(ports: Ports) -> FastAPI:
     app.add_middleware(_Headers)
     for part in _PARTS:
         part.install(app, ports)
+    measure.install(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 

@@ -37,6 +37,16 @@ SPOOL_AGE_SECONDS = Gauge(
     "guidestream_spool_oldest_seconds", "Age of the oldest event that waits in the spool.", ["topic"]
 )
 
+# -- api ---------------------------------------------------------------------------------------------------------------
+# `route` is a template of the API's document, or `other`; `status` is 2xx, 3xx, ...
+API_REQUESTS = Counter("guidestream_api_requests", "Requests answered by the API.", ["route", "status"])
+API_SECONDS = Histogram(
+    "guidestream_api_request_seconds",
+    "Seconds from the request's headers to the answer handed to the server, the way of its body included.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)
+
 # -- intake (api and import) -------------------------------------------------------------------------------------------
 INTAKE_EVENTS = Counter(
     "guidestream_intake_events", "Conversions that were handed in, by source and fate.", ["source", "fate"]
