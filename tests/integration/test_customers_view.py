@@ -87,7 +87,7 @@ def populations(draw: st.DrawFn) -> tuple[list[str], list[list[tuple[Happened, s
 
 
 @given(population=populations())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_customers_are_merged_as_states_are(
     migrated: ClickHouse, population: tuple[list[str], list[list[tuple[Happened, str, int]]]]
 ) -> None:

@@ -1,7 +1,9 @@
 """`guidestream migrate` on the real engine, through HTTP."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from pathlib import Path
 
 import orjson
@@ -229,6 +231,16 @@ async def test_the_bi_user_reads_views_and_nothing_else(migrated: ClickHouse, en
         for refused in (*refusals, "DROP VIEW bi_clicks_day"):
             with pytest.raises(QueryError):
                 await reader.query(refused)
+
+
+async def test_every_example_beside_a_view_can_be_run(migrated: ClickHouse) -> None:
+    directory = files("schemas").joinpath("clickhouse")
+    texts = [file.read_text(encoding="utf-8") for file in directory.iterdir() if file.name.startswith("bi_")]
+    indented = "\n".join(re.sub(r"^(?!--   ).*$", "", text, flags=re.MULTILINE) for text in texts).replace("--   ", "")
+    examples = re.findall(r"^SELECT .*(?:\n(?!SELECT ).+)*", indented.replace("{grain}", "day"), flags=re.MULTILINE)
+    assert len(examples) > 10
+    for example in examples:
+        await migrated.query(example)
 
 
 async def test_how_far_raw_rows_reach_is_answered_by_the_projection(migrated: ClickHouse) -> None:
