@@ -87,7 +87,7 @@ def install(app: FastAPI, ports: Ports, find: Callable[[str], Corp]) -> None:
         _: ApiKey = needs_key,
     ) -> Response:
         corp_id = find(corp).corp_id
-        async with ports.bodies.read(request, max_bytes=MAX_BODY) as body:
+        async with ports.bodies.read(request, max_bytes=MAX_BODY, known=True) as body:
             events = [to_conversion(message, corp_id) for message in read_page(body)]
         outcomes = [ports.intake.take(event, source=SOURCE) for event in events if event]
         return Response(answer(outcomes), status_code=HTTPStatus.ACCEPTED, media_type="application/json")

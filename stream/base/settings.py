@@ -334,7 +334,9 @@ class Api(Section):
     )
     body_ms: Milliseconds = Field(10_000, ge=100, description="how long a request may take to send its body")
     held_bytes: int = Field(
-        128 * 1024**2, ge=1024**2, description="bodies in memory, of all requests together; beyond it 503, try again"
+        128 * 1024**2,
+        ge=1024**2,
+        description="bodies in memory, of all requests together; a quarter without API key; beyond it 503, try again",
     )
     max_body_bytes: int = Field(8 * 1024**2, ge=1024, description="a request with events, as it is sent")
     max_unpacked_bytes: int = Field(32 * 1024**2, ge=1024, description="a request with events that came as gzip")

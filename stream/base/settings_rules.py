@@ -8,6 +8,10 @@ if TYPE_CHECKING:
 
 _ALL_ADDRESSES: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
+STRANGERS_SHARE: Final = 4
+"""Who is not known before the body is read, a shop that signs or a landing page, holds a quarter of `api.held_bytes` at
+most: else some hundred of them that send slowly would shut out who has a key."""
+
 
 class Broken(NamedTuple):
     """Settings that do not go together."""
@@ -94,4 +98,11 @@ def _bodies(settings: "Settings") -> Iterator[Broken]:
             ("api.held_bytes", "api.max_body_bytes", "api.max_unpacked_bytes"),
             f"one request may have {api.max_body_bytes} bytes and {api.max_unpacked_bytes} more unpacked, which would "
             f"never be let in; give {needed} or more, or lower the other two",
+        )
+    needed = STRANGERS_SHARE * settings.webhooks.max_bytes
+    if api.held_bytes < needed:
+        yield Broken(
+            ("api.held_bytes", "webhooks.max_bytes"),
+            f"those without an API key hold 1/{STRANGERS_SHARE} of it, and a webhook may have "
+            f"{settings.webhooks.max_bytes} bytes; give {needed} or more, or lower the other",
         )

@@ -20,6 +20,7 @@ from tests.support.api_events import order
 
 JSON = {"Content-Type": "application/json"}
 LINES = {"Content-Type": "application/x-ndjson"}
+TEXT = {"Content-Type": "text/plain"}
 LIMITS = {
     "GUIDESTREAM_API_MAX_BODY_BYTES": "20000",
     "GUIDESTREAM_API_MAX_UNPACKED_BYTES": "40000",
@@ -106,6 +107,7 @@ async def test_what_names_a_person_does_not_reach_the_disk(api: Api, client: htt
         (gzip.compress(b"{}") + b"junk", {"Content-Encoding": "gzip"}, 400),
         (gzip.compress(b" " * 40_001), {"Content-Encoding": "gzip"}, 413),
         (gzip.compress(b" " * 20_000) * 3, {"Content-Encoding": "gzip"}, 413),
+        (gzip.compress(b"") * 101, {"Content-Encoding": "gzip"}, 413),
         (b" " * 20_001, {}, 413),
         (orjson.dumps([1] * 51), {}, 413),
         (b"," * 4_000 + b"]", {}, 400),
@@ -188,6 +190,27 @@ async def test_many_large_bodies_at_once_do_not_take_all_memory() -> None:
         blocked.set()
         assert (await first).status_code == 202
         assert (await send(client, b" " * 400_000 + orjson.dumps(order(2)))).status_code == 202
+
+
+async def test_bodies_of_strangers_do_not_shut_out_who_has_a_key() -> None:
+    api = Api(environ=LIMITS | {"GUIDESTREAM_API_HELD_BYTES": "1048576", "GUIDESTREAM_WEBHOOKS_MAX_BYTES": "2048"})
+    blocked = asyncio.Event()
+    begun = [asyncio.Event() for _ in range(17)]
+
+    async def slow(number: int) -> Any:
+        yield b" " * 15_000
+        begun[number].set()
+        await blocked.wait()
+
+    async with api.client(TEXT) as stranger, api.client() as client:
+        requests = [asyncio.create_task(stranger.post("/v1/collect", content=slow(number))) for number in range(17)]
+        await asyncio.gather(*(event.wait() for event in begun))
+        turned_away = await stranger.post("/v1/collect", content=b" " * 15_000)
+        assert (turned_away.status_code, turned_away.headers["retry-after"]) == (503, "1")
+        assert (await send(client, b" " * 15_000 + orjson.dumps(order(1)))).status_code == 202
+        blocked.set()
+        assert {answer.status_code for answer in await asyncio.gather(*requests)} == {400}
+        assert (await stranger.post("/v1/collect", content=b" " * 15_000)).status_code == 400
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for() -> None:

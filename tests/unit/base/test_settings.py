@@ -207,3 +207,8 @@ def test_the_reference_names_every_setting_and_nothing_of_this_machine() -> None
 def test_a_body_that_may_be_sent_can_be_held() -> None:
     with pytest.raises(SettingsError, match=r"GUIDESTREAM_API_HELD_BYTES.*give 41943040 or more"):
         load({"GUIDESTREAM_API_HELD_BYTES": "30000000"})
+
+
+def test_a_webhook_that_may_be_sent_can_be_held_by_a_stranger() -> None:
+    with pytest.raises(SettingsError, match=r"GUIDESTREAM_API_HELD_BYTES.*give 67108864 or more"):
+        load({"GUIDESTREAM_API_HELD_BYTES": "50000000", "GUIDESTREAM_WEBHOOKS_MAX_BYTES": "16777216"})
