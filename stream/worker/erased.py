@@ -60,6 +60,6 @@ def leave_windows(event: Conversion, windows: ConversionPartition) -> None:
 
 def customers_in(events: Sequence[Conversion]) -> set[str]:
     """Customers whose state these events change: for one that is erased, the pseudonym's, too."""
-    found = {event["customer_id"] for event in events if event.get("customer_id")}
-    found |= {str(event["properties"]["pseudonym"]) for event in events if event["type"] == ERASED}
-    return found
+    of_somebody = [event for event in events if event.get("customer_id")]
+    moved = {str(event["properties"]["pseudonym"]) for event in of_somebody if event["type"] == ERASED}
+    return moved.union(event["customer_id"] for event in of_somebody)
