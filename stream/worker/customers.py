@@ -65,7 +65,9 @@ class Customers:
         missing = {
             one
             for one in customer_ids
-            if (entry := self._entries.get(one)) is None or now_ms - entry.read_ms > _FRESH_MS
+            if (entry := self._entries.get(one)) is None
+            or now_ms - entry.read_ms > _FRESH_MS
+            or any(self._entries.get(alias) is None for alias in entry.aliases)
         }
         metrics.LOOKUPS.labels("customers", "hit").inc(len(customer_ids) - len(missing))
         metrics.LOOKUPS.labels("customers", "miss").inc(len(missing))
@@ -79,7 +81,8 @@ class Customers:
             by_id.setdefault(known.customer_id, []).append(known)
         for one in wanted:
             self._take(one, by_id.get(one, ()), now_ms)
-        for one in missing & people.keys():
+        # Of all that were read, not of the missing ones alone: the other ids of a person are fresh from now on, too.
+        for one in wanted & people.keys():
             entry = self._entries.get(one)
             assert entry is not None
             entry.aliases = tuple(sorted(people[one] - {one}))
