@@ -1,7 +1,7 @@
 """Who gets the credit for a conversion: the first rule that holds, with how sure it is.
 
 Decided once, on arrival, by what is known by then. A customer's own history does not depend on that order (`customer`);
-the credit may, and is stored and never rewritten.
+the credit may, and is stored and never rewritten. A refund whose order is known has the order's (`refund`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,6 +64,11 @@ def wants_guide_clicks(event: Mapping[str, object]) -> bool:
     return event["type"] in _ADDS and bool(event.get("guide_id"))
 
 
+def leads_to(click: Touch, time_ms: int) -> bool:
+    """Whether a click is early enough for an event of that time to follow from it."""
+    return click.at_ms <= time_ms + SKEW_MS
+
+
 def credit(event: Conversion, time_ms: int, evidence: Evidence, lookback: LookBack) -> Credit:
     """Apply the rules in their order.
 
@@ -81,7 +86,7 @@ def credit(event: Conversion, time_ms: int, evidence: Evidence, lookback: LookBa
     known = [touch for touch in touches if time_ms - lookback.customer_ms <= touch.at_ms <= time_ms]
     latest_ms = time_ms + SKEW_MS
     token, visitor = evidence.token, evidence.visitor
-    if token is not None and token.at_ms <= latest_ms:
+    if token is not None and leads_to(token, time_ms):
         return _of_click("token", TOKEN_CONFIDENCE, token, known)
     if known:
         return _of_click("customer", CUSTOMER_CONFIDENCE, known[-1], known)

@@ -16,8 +16,8 @@ By event time, after clamping, the rules are:
 - **Consent and tags**: the last statement wins; at the same moment withdrawn wins over given, taken off over set.
 - **Referral**: the first one wins; at the same moment the lower id of who referred.
 - **Touches**: clicks that came with a token on an event of this customer, each once; the first and the last 15. A
-  click that happened after the event (see `SKEW_MS`) is none. What was found by other rules is not kept: it depends on
-  what was known when the event came.
+  click that happened after the event (see `SKEW_MS`) is none, and no refund makes one (`refund`). What was found by
+  other rules is not kept: it depends on what was known when the event came.
 - **Alias** changes neither of the two states; who reads a customer merges them (`merge`).
 - **Last activity** is the customer's own: not a guide's message, drop, tag or task.
 
@@ -35,6 +35,7 @@ from schemas.conversions import Conversion
 from schemas.customers import CustomerRow, CustomerState, EndedBy, Relation, Tag
 from schemas.money import clamped, units
 from stream.attribute import contact
+from stream.attribute.refund import REFUNDED
 
 GUIDES: Final = 64
 TAGS: Final = 128
@@ -64,7 +65,7 @@ def apply(state: CustomerState, event: Conversion, time_ms: int, touch: Touch | 
     step = _STEPS.get(kind)
     if step:
         step(state, event, time_ms)
-    if touch is not None and touch.at_ms <= time_ms + SKEW_MS:
+    if touch is not None and touch.at_ms <= time_ms + SKEW_MS and kind != REFUNDED:
         _touch(state.touches, touch)
 
 

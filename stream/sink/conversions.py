@@ -1,6 +1,6 @@
 """Raw conversions: rows written as RowBinary blocks, each with its credit, and read back as they were written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from struct import Struct
@@ -28,6 +28,8 @@ _FIXED = Struct("<qqqHQqqf???")
 _CLICK_TIME = Struct("<?q")
 _NO_CLICK_TIME: Final = b"\x01"
 """NULL: a flag without a value behind it."""
+_AT_ONCE: Final = 2_000
+"""Rows of one question: some 25 KiB of parameters."""
 _WORDS: Final = ("customer_id", "visitor_id", "guide_id", "order_id", "currency", "token", "link")
 
 
@@ -77,22 +79,49 @@ def _row(raw: RawConversion, partition: int, received_ms: int) -> tuple[bytes, .
 async def read_back(clickhouse: ClickHouse, partition: int, first: int, last: int) -> list[RawConversion]:
     """Raw rows with offsets from `first` to `last`, in order; a time that was set back is the event's own now."""
     rows = await clickhouse.query(
-        """
-        SELECT event_id, toString(type), toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(append_time),
-            kafka_offset, customer_id, token, visitor_id, toString(acting_guide_id), link, order_id,
-            toString(amount), toString(margin), toString(currency), properties,
-            toString(attribution), confidence, toString(credited_guide_id), credited_link, toString(credited_variant),
-            toUnixTimestamp64Milli(click_time), click_id,
-            (first_click_id, first_link, toString(first_guide_id), toString(first_variant)),
-            (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)),
-            toString(token_error), is_late, retransmitted
+        f"""
+        SELECT {_READ}
         FROM conversions FINAL
-        WHERE kafka_partition = {partition:UInt16} AND kafka_offset BETWEEN {first:UInt64} AND {last:UInt64}
+        WHERE kafka_partition = {{partition:UInt16}} AND kafka_offset BETWEEN {{first:UInt64}} AND {{last:UInt64}}
         ORDER BY kafka_offset
         """,
         {"partition": partition, "first": first, "last": last},
     )
     return [_read(row) for row in rows]
+
+
+async def at_places(clickhouse: ClickHouse, places: Collection[tuple[int, int]]) -> list[RawConversion]:
+    """Raw rows by their (Kafka partition, offset), in no order."""
+    every, found = sorted(places), dict[tuple[int, int], RawConversion]()
+    for start in range(0, len(every), _AT_ONCE):
+        some = set(every[start : start + _AT_ONCE])
+        # Of a row that a zombie wrote twice the one received last counts; FINAL would read far more to say the same.
+        rows = await clickhouse.query(
+            f"""
+            SELECT kafka_partition, {_READ}
+            FROM conversions
+            WHERE kafka_partition IN {{partitions:Array(UInt16)}} AND kafka_offset IN {{offsets:Array(UInt64)}}
+            ORDER BY received_at
+            """,
+            {"partitions": sorted({place[0] for place in some}), "offsets": sorted({place[1] for place in some})},
+        )
+        for partition, *row in rows:
+            raw = _read(tuple(row))
+            if (partition, raw.offset) in some:
+                found[partition, raw.offset] = raw
+    return list(found.values())
+
+
+_READ: Final = """
+    event_id, toString(type), toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(append_time),
+    kafka_offset, customer_id, token, visitor_id, toString(acting_guide_id), link, order_id,
+    toString(amount), toString(margin), toString(currency), properties,
+    toString(attribution), confidence, toString(credited_guide_id), credited_link, toString(credited_variant),
+    toUnixTimestamp64Milli(click_time), click_id,
+    (first_click_id, first_link, toString(first_guide_id), toString(first_variant)),
+    (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)),
+    toString(token_error), is_late, retransmitted
+"""
 
 
 def _read(row: tuple[Any, ...]) -> RawConversion:

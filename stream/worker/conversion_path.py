@@ -17,9 +17,11 @@ from schemas.money import units
 from schemas.personal import PersonKeys, protect
 from schemas.rejects import Reject
 from schemas.topics import CONVERSIONS
+from schemas.windows import Facts
 from stream.aggregate.conversions import ConversionPartition, ConversionTally, Counting
 from stream.attribute.consent import nameless, withdrawn, withheld
 from stream.attribute.credit import Evidence, LookBack, credit
+from stream.attribute.refund import PAID, Order, order_event_id
 from stream.base import metrics
 from stream.base.clock import Clock
 from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
@@ -32,9 +34,10 @@ from stream.worker.dead_letters import DeadLetters
 from stream.worker.directory import Directory, mentioned
 from stream.worker.erased import ErasedPeople, customers_in, leave_windows
 from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
+from stream.worker.orders import Orders, with_customers
 from stream.worker.path import check_clock
 from stream.worker.sink import Sink
-from stream.worker.tokens import Read, Tokens
+from stream.worker.tokens import Read, Tokens, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Known:
 
     tokens: Mapping[str, Read]
     clicks: Clicks
+    orders: Mapping[str, Order]
+    """Of refunds, by the order's event id."""
 
 
 @dataclass(slots=True)
@@ -75,6 +80,39 @@ class Credited:
     events: list[tuple[Incoming, Conversion, str]] = field(default_factory=list)
     """As it came, as it is kept, why its token gives no credit."""
     credits: list[Credit] = field(default_factory=list)
+    orders: dict[str, int] = field(default_factory=dict)
+    """Where the batch's own orders are, by event id."""
+    facts: dict[int, Facts | int] = field(default_factory=dict)
+    """Facts of refunds, by their places: those of their order, or where that is."""
+
+    def add(self, one: Incoming, event: Conversion, given: Credit, token_error: str) -> None:
+        """Take in the next one."""
+        if event["type"] == PAID:
+            self.orders[event["event_id"]] = len(self.events)
+        self.events.append((one, event, token_error))
+        self.credits.append(given)
+
+    def of_order(self, event: Conversion, stored: Mapping[str, Order]) -> Credit | None:
+        """The credit, and with it the facts, of the order that the next one refunds; None without such an order."""
+        event_id = order_event_id(event)
+        place, order = self.orders.get(event_id), stored.get(event_id)
+        if place is not None:
+            self.facts[len(self.events)] = place
+            return self.credits[place]
+        if order is not None:
+            self.facts[len(self.events)] = order.credit.facts
+            return order.credit
+        return None
+
+    async def stamped(self, directory: Directory) -> list[Credit]:
+        """The credits with their facts."""
+        said = [mentioned(event.get("properties")) for _, event, _ in self.events]
+        credits_ = await directory.stamped(list(zip(self.credits, said, strict=True)))
+        for place, facts in self.facts.items():  # ascending, and an order's place is before its refunds'
+            credits_[place] = credits_[place]._replace(
+                facts=facts if isinstance(facts, Facts) else credits_[facts].facts
+            )
+        return credits_
 
 
 class ConversionPath:
@@ -104,6 +142,7 @@ class ConversionPath:
         self._tokens = tokens
         self._clicks = clicks
         self._directory = directory
+        self._orders = Orders(sink, erased)
         self._sink = sink
         self._dead_letters = dead_letters
         self._limit = reject_limit
@@ -168,14 +207,19 @@ class ConversionPath:
     async def _credited(self, accepted: Sequence[Incoming], lane: LaneState) -> list[RawConversion]:
         """Whom each is credited to; the customers' states take them in, in their order."""
         started = perf_counter()
-        known = await self._known(accepted, lane.customers)
+        orders = await self._orders.stored([one.event for one in accepted])
+        events = with_customers([one.event for one in accepted], orders)
+        accepted = [
+            one if one.event is event else replace(one, event=event)
+            for one, event in zip(accepted, events, strict=True)
+        ]
+        known = await self._known(accepted, orders, lane.customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
         started = perf_counter()
         found = Credited()
         for one in accepted:
             self._credit(one, known, lane.customers, found)
-        named = [mentioned(event.get("properties")) for _, event, _ in found.events]
-        stamped = await self._directory.stamped(list(zip(found.credits, named, strict=True)))
+        stamped = await found.stamped(self._directory)
         closed_before = lane.windows.closed_before
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
         return [
@@ -192,25 +236,21 @@ class ConversionPath:
             for (one, event, error), given in zip(found.events, stamped, strict=True)
         ]
 
-    async def _known(self, accepted: Sequence[Incoming], customers: Customers) -> Known:
+    async def _known(self, accepted: Sequence[Incoming], orders: Mapping[str, Order], customers: Customers) -> Known:
         await customers.load(customers_in([one.event for one in accepted]))
         tokens = await self._tokens.read(one.event["token"] for one in accepted if one.event.get("token"))
         # Clicks are looked for where no token names one.
-        without = [
-            (one.event, one.time_ms)
-            for one in accepted
-            if not (read := tokens.get(one.event.get("token", ""))) or not read.click
-        ]
-        return Known(tokens, await self._clicks.find(without))
+        without = [(one.event, one.time_ms) for one in accepted if not named(one.event, one.time_ms, tokens).click]
+        return Known(tokens, await self._clicks.find(without), orders)
 
     def _credit(self, one: Incoming, known: Known, customers: Customers, found: Credited) -> None:
         event, time_ms = one.event, one.time_ms
         if event["type"] == ERASED:
-            customers.apply(event, time_ms, one.offset, None)
-            found.events.append((one, event, ""))
-            found.credits.append(_NOBODY)
+            if "customer_id" in event:  # else a visitor, who has no state
+                customers.apply(event, time_ms, one.offset, None)
+            found.add(one, event, _NOBODY, "")
             return
-        read = known.tokens.get(event.get("token", ""), _NO_TOKEN)
+        read = named(event, time_ms, known.tokens)
         customer_id = event.get("customer_id", "")
         state = customers.known(customer_id) if customer_id else None
         evidence = Evidence(
@@ -220,13 +260,12 @@ class ConversionPath:
             visitor=known.clicks.of_visitor(event, time_ms),
             guide_clicks=known.clicks.of_guide(event),
         )
-        given = credit(event, time_ms, evidence, self._lookback)
+        given = found.of_order(event, known.orders) or credit(event, time_ms, evidence, self._lookback)
         if state is not None and withdrawn(state, time_ms):
             event, given = withheld(event), nameless(given)
         if customer_id:
             customers.apply(event, time_ms, one.offset, own_touch(given))
-        found.events.append((one, event, read.error))
-        found.credits.append(given)
+        found.add(one, event, given, read.error)
 
     async def _insert(self, raw: Sequence[RawConversion], offsets: str, partition: int, received_ms: int) -> None:
         if raw:
@@ -237,7 +276,6 @@ class ConversionPath:
             metrics.STAGE_SECONDS.labels("insert_conversions").observe(perf_counter() - started)
 
 
-_NO_TOKEN = Read(None, "")
 _NOBODY = Credit("none", 0.0)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.attribution import Touch
+from schemas.conversions import Conversion
 from schemas.token import MalformedTokenError, Token, unverified, verify
+from stream.attribute.credit import leads_to
 from stream.sink import lookups
 from stream.worker.directory import Directory
 from stream.worker.sink import Sink
@@ -13,6 +15,7 @@ MALFORMED: Final = "malformed"
 UNKNOWN_KEY: Final = "unknown_key"
 FORGED: Final = "forged"
 UNKNOWN_LINK: Final = "unknown_link"
+AFTER_EVENT: Final = "after_event"
 """Why a token gives no credit: words of `conversions.token_error` and labels of a metric."""
 
 
@@ -35,6 +38,16 @@ def check(text: str, keys: Mapping[int, bytes]) -> Token | str:
         return verify(text, keys)
     except MalformedTokenError:
         return FORGED
+
+
+NOT_THERE: Final = Read(None, "")
+"""What an event without a token says."""
+
+
+def named(event: Conversion, time_ms: int, tokens: Mapping[str, Read]) -> Read:
+    """What an event's own token says of it, of those that were read; a click that happened after it led not to it."""
+    read = tokens.get(event.get("token", ""), NOT_THERE)
+    return Read(None, AFTER_EVENT) if read.click and not leads_to(read.click, time_ms) else read
 
 
 class Tokens:

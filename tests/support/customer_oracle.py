@@ -106,7 +106,8 @@ def _tags(history: Sequence[Happened]) -> tuple[tuple[str, int, bool], ...]:
 
 
 def _touches(history: Sequence[Happened]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    touches = sorted(one.touch for one in history if one.touch and one.touch.at_ms <= one.time_ms + 300_000)
+    clicked = [one for one in history if one.touch and one.event["type"] != "order_refunded"]
+    touches = sorted(one.touch for one in clicked if one.touch and one.touch.at_ms <= one.time_ms + 300_000)
     if not touches:
         return (None, "", "", "", ""), (None, "", "", "", "")
     # Of one click the fullest is known: the greatest of those that differ in no more than what follows its id.

@@ -1,0 +1,129 @@
+"""One lane of conversions over real tables: credit, customers and what a restart makes up for, without a broker."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.attribution import SKEW_MS
+from schemas.erasure import CUSTOMER, VISITOR, erased_event
+from schemas.token import Signer
+from schemas.windows import Facts
+from stream.sink.clickhouse import ClickHouse
+from stream.worker.attributed import records
+from tests.support.click_rows import Row, insert_clicks
+from tests.support.conversion_lane import PERSON_KEYS, TOKEN_KEYS, Time, Worker, money, order, refund, registry
+from tests.support.events import AT_MS
+from tests.support.registry import owned
+
+PSEUDONYM = "erased:" + "0" * 32
+
+
+def token(at_ms: int = AT_MS - 60_000, link: int = 1, counter: int = 0) -> str:
+    return Signer(1, TOKEN_KEYS[1], edge=1).sign(link, at_ms, counter)
+
+
+@pytest.fixture
+async def worker(migrated: ClickHouse) -> Worker:
+    await registry(migrated, [owned("g1"), owned("g2", "b2", 2)])
+    return Worker(migrated, Time())
+
+
+async def test_both_ids_of_one_person_know_of_each_others_clicks_while_both_are_remembered(worker: Worker) -> None:
+    lane = worker.lane()
+    await lane.take(0, {"type": "lead", "customer_id": "kept", "token": token()})
+    await lane.take(1, {"type": "lead", "customer_id": "other", "token": token(AT_MS - 90_000, 2)})
+    await lane.take(2, {"type": "alias", "customer_id": "kept", "properties": {"alias": "other"}})
+    for offset, customer in enumerate(["kept", "other", "kept", "other"], 3):
+        (raw,) = await lane.take(offset, {"type": "message_in", "customer_id": customer, "guide_id": "g9"})
+        first = raw.credit.first
+        assert (raw.credit.rule, raw.credit.guide_id, first and first.link) == ("customer", "g1", "b2"), customer
+
+
+@pytest.mark.parametrize("kind", [CUSTOMER, VISITOR])
+async def test_an_erasure_is_taken_in_and_read_back(worker: Worker, kind: str) -> None:
+    lane = worker.lane()
+    event = erased_event(kind, "x", PSEUDONYM, AT_MS - 500, "erasure:0", PERSON_KEYS)
+    await lane.take(0, {"type": "lead", "customer_id": "c", "visitor_id": "x"}, dict(event))
+    again = worker.lane()
+    await again.recover()
+
+
+async def test_a_click_after_the_event_gives_way_to_the_visitors(worker: Worker, migrated: ClickHouse) -> None:
+    at = datetime.fromtimestamp((AT_MS - 60_000) / 1000, UTC)
+    await insert_clicks(migrated, [Row(0, at, link="b2", guide_id="g2", visitor_id="v1")])
+    ahead = token(AT_MS - 1_000 + SKEW_MS + 1)
+    (raw,) = await worker.lane().take(0, {"type": "lead", "visitor_id": "v1", "token": ahead})
+    assert (raw.credit.rule, raw.credit.guide_id, raw.token_error) == ("visitor", "g2", "after_event")
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["in batches of their own", "in one batch"])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"customer_id": "c1", "guide_id": "g9"}, {"guide_id": "g9", "token": token(AT_MS - 5_000, 2)}],
+    ids=["nothing", "its customer", "another guide and click"],
+)
+async def test_a_refund_has_the_credit_and_the_customer_of_its_order_whatever_it_names(
+    worker: Worker, *, together: bool, more: dict[str, str]
+) -> None:
+    lane = worker.lane()
+    events = [
+        {"type": "lead", "customer_id": "c1", "token": token()},
+        order("o1", customer_id="c1", guide_id="g3", properties={"campaign": "双十一"}),
+        refund("o1", margin="12", **more),
+    ]
+    if together:
+        raw = await lane.take(0, *events)
+    else:
+        raw = [one for offset, event in enumerate(events) for one in await lane.take(offset, event)]
+    _, paid, refunded = raw
+    assert paid.credit[:4] == ("customer", 0.9, "g1", "a8Xk2Pq")
+    assert paid.credit.facts == Facts("s1", "east", "双十一", "")
+    assert refunded.credit == paid.credit
+    assert refunded.event["customer_id"] == "c1"
+    assert refunded.event.get("guide_id") == more.get("guide_id")
+    state = (await lane.known("c1"))["c1"].state
+    assert (state.orders, state.refunds, state.margin) == (1, money("30"), money("28"))
+    assert [touch.link for touch in state.touches] == ["a8Xk2Pq"]
+
+
+async def test_a_refund_in_another_partition_finds_its_order_and_a_customers_row_of_its_own(worker: Worker) -> None:
+    one, other = worker.lane(0), worker.lane(1)
+    (paid,) = await one.take(0, order("o1", customer_id="c1", token=token()))
+    (refunded,) = await other.take(0, refund("o1", token=token(AT_MS - 5_000, 2)))
+    assert refunded.credit == paid.credit
+    assert paid.credit.rule == "token"
+    mine = (await other.known("c1"))["c1"]
+    assert (mine.version, mine.state.refunds, mine.state.touches) == (0, money("30"), [])
+
+
+async def test_a_refund_before_its_order_goes_by_the_rules_and_stays_as_it_was_credited(worker: Worker) -> None:
+    lane = worker.lane()
+    (early,) = await lane.take(0, refund("o1", guide_id="g2"))
+    (paid,) = await lane.take(1, order("o1", customer_id="c1", token=token()))
+    (late,) = await lane.take(2, refund("o1", event_id="order_refunded:o1:2", guide_id="g2"))
+    assert (early.credit.rule, early.credit.guide_id, "customer_id" in early.event) == ("guide", "g2", False)
+    assert late.credit == paid.credit
+    assert await lane.raw(0, 0) == [early]
+
+
+async def test_a_refund_is_read_back_as_it_was_credited(worker: Worker) -> None:
+    lane = worker.lane()
+    raw = await lane.take(0, order("o1", customer_id="c1", token=token()), refund("o1"))
+    before = await lane.known("c1")
+    await worker.clickhouse.command("TRUNCATE TABLE customer_states")
+    again = Worker(worker.clickhouse, worker.clock)
+    await again.lane().recover()
+    assert await lane.known("c1") == before
+    assert again.told.records == records(raw, 0)
+
+
+async def test_a_refund_of_somebody_who_was_erased_meanwhile_is_the_pseudonyms(worker: Worker) -> None:
+    lane = worker.lane()
+    await lane.take(0, order("o1", customer_id="c1", token=token(), occurred_at=AT_MS - 5_000))
+    erasure = erased_event(CUSTOMER, "c1", PSEUDONYM, AT_MS - 3_000, "erasure:0", PERSON_KEYS)
+    await lane.take(1, dict(erasure))
+    (refunded,) = await lane.take(2, refund("o1"))
+    assert refunded.event["customer_id"] == PSEUDONYM
+    known = await lane.known("c1", PSEUDONYM)
+    assert (known[PSEUDONYM].state.orders, known[PSEUDONYM].state.refunds) == (1, money("30"))
+    assert (known["c1"].state.orders, known["c1"].state.refunds) == (0, 0)
