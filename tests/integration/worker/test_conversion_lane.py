@@ -10,6 +10,7 @@ from schemas.token import Signer
 from schemas.windows import Facts
 from stream.sink.clickhouse import ClickHouse
 from stream.worker.attributed import records
+from tests.support.bad_tokens import bad_tokens
 from tests.support.click_rows import Row, insert_clicks
 from tests.support.conversion_lane import PERSON_KEYS, TOKEN_KEYS, Time, Worker, money, order, refund, registry
 from tests.support.events import AT_MS
@@ -20,6 +21,12 @@ PSEUDONYM = "erased:" + "0" * 32
 
 def token(at_ms: int = AT_MS - 60_000, link: int = 1, counter: int = 0) -> str:
     return Signer(1, TOKEN_KEYS[1], edge=1).sign(link, at_ms, counter)
+
+
+def a_click(visitor_id: str) -> Row:
+    """A minute before, on the second guide's link."""
+    at = datetime.fromtimestamp((AT_MS - 60_000) / 1000, UTC)
+    return Row(0, at, link="b2", guide_id="g2", visitor_id=visitor_id)
 
 
 @pytest.fixture
@@ -49,8 +56,7 @@ async def test_an_erasure_is_taken_in_and_read_back(worker: Worker, kind: str) -
 
 
 async def test_a_click_after_the_event_gives_way_to_the_visitors(worker: Worker, migrated: ClickHouse) -> None:
-    at = datetime.fromtimestamp((AT_MS - 60_000) / 1000, UTC)
-    await insert_clicks(migrated, [Row(0, at, link="b2", guide_id="g2", visitor_id="v1")])
+    await insert_clicks(migrated, [a_click("v1")])
     ahead = token(AT_MS - 1_000 + SKEW_MS + 1)
     (raw,) = await worker.lane().take(0, {"type": "lead", "visitor_id": "v1", "token": ahead})
     assert (raw.credit.rule, raw.credit.guide_id, raw.token_error) == ("visitor", "g2", "after_event")
@@ -127,3 +133,22 @@ async def test_a_refund_of_somebody_who_was_erased_meanwhile_is_the_pseudonyms(w
     known = await lane.known("c1", PSEUDONYM)
     assert (known[PSEUDONYM].state.orders, known[PSEUDONYM].state.refunds) == (1, money("30"))
     assert (known["c1"].state.orders, known["c1"].state.refunds) == (0, 0)
+
+
+async def test_what_a_zombie_wrote_meanwhile_gives_way_to_the_owners_rows(worker: Worker, migrated: ClickHouse) -> None:
+    event = {"type": "lead", "visitor_id": "v1"}
+    (zombies,) = await worker.lane().take(0, event)
+    await insert_clicks(migrated, [a_click("v1")])
+    owner = Worker(migrated, Time(AT_MS + 1)).lane()
+    (owners,) = await owner.take(0, event)
+    assert (zombies.credit.rule, owners.credit.rule) == ("none", "visitor")
+    (window,) = owner.state.windows.begin_flush().rows
+    assert (window.guide_id, window.link) == (owners.credit.guide_id, owners.credit.link)
+
+
+async def test_bad_tokens_of_all_kinds_reject_nothing_and_credit_nobody(worker: Worker) -> None:
+    bad = bad_tokens()
+    raw = await worker.lane().take(0, *({"type": "lead", "customer_id": "c1", "token": text} for text in bad))
+    assert worker.letters.rejected == []
+    assert [one.event["token"] for one in raw] == list(bad)
+    assert {(one.credit.rule, one.credit.click, one.token_error != "") for one in raw} == {("none", None, True)}
