@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table as Grid
 
 from stream.base import log, settings
+from stream.base.terminal import printable
 from stream.embedded.ports import located
 from stream.imports.kinds import Kind, load_mapping
 
@@ -76,7 +77,7 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command line
     try:
         mapper = mapper_of(rules, rows)
         if not as_json:
-            typer.echo("\n".join(_about(file, rows, mapper)), err=True)
+            typer.echo("\n".join(map(printable, _about(file, rows, mapper))), err=True)
         wanted = session.Wanted(file, rules, rows, mapper, report, wait)
         with _bar(rows) as bar:
             done = asyncio.run((session.check if dry_run else session.take)(wanted, current, bar))
@@ -138,10 +139,12 @@ def _show(done: "Done", report: Path | None, *, dry_run: bool, as_json: bool) ->
     if done.first:
         grid = Grid("row", "field", "problem", box=None, header_style="bold", pad_edge=False)
         for problem in done.first:
-            grid.add_row(str(problem.row), problem.field, problem.detail)
+            grid.add_row(str(problem.row), printable(problem.field), printable(problem.detail))
         Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False).print(grid)
     taken = f"{counts.accepted} events {'would be ' if dry_run else ''}taken"
-    lines = [f"{counts.rows} rows: {taken}, {counts.duplicate} there already, {counts.skipped} rows passed over"]
+    lines = [f"{counts.rows} rows: {taken}, {counts.duplicate} repeated, {counts.skipped} rows passed over"]
+    if counts.accepted and not dry_run:
+        lines.append("an event that an earlier import or another way brought in counts once all the same")
     if done.before:
         lines.append(f"the first {done.before} rows by a run before that did not come to its end")
     if counts.problems:

@@ -10,8 +10,8 @@ from stream.base.errors import InputError
 _HEAD: Final = ("row", "field", "problem")
 _BOM: Final = "\ufeff"
 """Without it a spreadsheet takes Chinese for something else."""
-_FORMULA = re.compile(r"[=+\-@\t]")
-"""What a spreadsheet would run; an apostrophe before it makes it text."""
+_FORMULA = re.compile(r"[=+\-@\t＝＋－＠]")
+"""What a spreadsheet would run, a Chinese one the wide forms too; an apostrophe before it makes it text."""
 _LINE_BREAKS = re.compile(r"[\r\n]+")
 
 

@@ -1,6 +1,7 @@
 """XLSX files, read as a stream: values only, formulas by the result that was saved with them."""
 
 import warnings
+import zlib
 from collections.abc import Generator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, WorkSheetPars
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from stream.base.errors import InputError
+from stream.imports.doctype import has_doctype
 from stream.imports.rows import MAX_COLUMNS, BadRow, Row
 from stream.mapping import Table
 
@@ -198,7 +200,12 @@ def _check_parts(path: Path) -> None:
                 if part.file_size > limit:
                     says = f"{part.filename[:60]} in it has {part.file_size} bytes, at most {limit} are read"
                     raise InputError(f"{says}; save it as CSV", field="file")
-    except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
+                with archive.open(part) as file:
+                    if has_doctype(file):
+                        says = f"{part.filename[:60]} in it declares a document type, as no spreadsheet program does"
+                        raise InputError(f"{says}; save it as CSV", field="file")
+    # The last three: a part that is encrypted or damaged.
+    except (BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
         raise InputError(f"is no workbook (.xlsx): {_said(error)}", field="file") from error
 
 

@@ -93,10 +93,10 @@ def workbook(path: Path, rows: Sequence[Sequence[Any]], *, title: str = "Sheet1"
 
 
 def with_part(path: Path, name: str, content: bytes) -> Path:
-    """The workbook with one of its parts replaced."""
+    """The workbook with one of its parts replaced, or one more."""
     out = io.BytesIO()
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        for part in old.namelist():
+        for part in dict.fromkeys([*old.namelist(), name]):
             new.writestr(part, content if part == name else old.read(part))
     path.write_bytes(out.getvalue())
     return path

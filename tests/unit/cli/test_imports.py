@@ -87,6 +87,12 @@ def test_columns_that_are_not_used_and_rules_that_do_not_apply_are_said(file: Pa
     assert "no order_refunded: there is no column refund_amount or 退款金额" in shown.stderr
 
 
+def test_a_terminal_obeys_nothing_that_a_file_holds(file: Path, environ: dict[str, str]) -> None:
+    file.write_text(csv_text([order(1)]).replace("导购ID", "\x1b]0;x\x07颜色\x9b31m"))
+    shown = RUN.invoke(app, [str(file), "--kind", "orders", "--dry-run"], env=environ)
+    assert r"columns that are not used: \x1b]0;x\x07颜色\x9b31m" in shown.stderr
+
+
 def test_a_kind_is_asked_for(file: Path) -> None:
     for arguments in ([str(file)], [str(file), "--kind", "cats"]):
         assert RUN.invoke(app, arguments).exit_code == 2

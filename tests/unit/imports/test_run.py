@@ -122,7 +122,7 @@ def test_a_report_names_row_field_and_problem_for_spreadsheets(file: Path, tmp_p
     assert len(rows) == 14
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "＝1+1", "＠x"])
 def test_a_report_holds_nothing_that_a_spreadsheet_would_run(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.csv"
     with Report(path, at=0) as report:

@@ -162,8 +162,25 @@ def test_a_sheet_that_is_broken_inside_ends_with_the_row_before(file: Path, row:
 def test_entities_do_not_expand(file: Path) -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     head = f'<!DOCTYPE x [<!ENTITY e0 "lol">{levels}]>'
-    with pytest.raises(InputError, match=r"cannot be read|no workbook"):
+    with pytest.raises(InputError, match=f"{SHEET} in it declares a document type"):
         taken(made(file, "<row><c><v>&e9;</v></c></row>", head=head))
+
+
+@pytest.mark.parametrize("head", [f"<!-- {'x' * 70_000} -->", " <?pi x?><!DOCTYPE worksheet>"])
+def test_a_declaration_is_found_wherever_it_hides(file: Path, head: str) -> None:
+    with pytest.raises(InputError, match="in it declares a document type"):
+        taken(made(file, f"<row>{text('E1')}</row>", head=head))
+
+
+@pytest.mark.parametrize("part", ["xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml"])
+def test_other_parts_declare_no_types_either(file: Path, part: str) -> None:
+    with pytest.raises(InputError, match=f"{part} in it declares a document type"):
+        taken(with_part(workbook(file, [COLUMNS]), part, b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"text", b"\xff\xfe"])
+def test_parts_that_are_no_xml_are_none_of_our_business(file: Path, content: bytes) -> None:
+    assert taken(with_part(workbook(file, [COLUMNS]), "xl/media/image1.png", content)).problems == []
 
 
 def test_a_row_that_would_fill_the_memory_is_refused(file: Path) -> None:
