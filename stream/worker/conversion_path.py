@@ -7,6 +7,7 @@ when a worker dies is made up for from the raw rows, whose credit is read back.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -24,8 +25,8 @@ from stream.attribute.credit import Evidence, LookBack, credit
 from stream.attribute.refund import PAID, Order, order_event_id
 from stream.base import metrics
 from stream.base.clock import Clock
-from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
-from stream.sink.rows import DeadLetter, Duplicate
+from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, at_places, conversion_block
+from stream.sink.rows import DeadLetter
 from stream.worker.attributed import Outbox, records
 from stream.worker.claims import Claims
 from stream.worker.clicks_before import Clicks, ClicksBefore
@@ -58,8 +59,6 @@ class Known:
 
     tokens: Mapping[str, Read]
     clicks: Clicks
-    orders: Mapping[str, Order]
-    """Of refunds, by the order's event id."""
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ class Credited:
     orders: dict[str, int] = field(default_factory=dict)
     """Where the batch's own orders are, by event id."""
     facts: dict[int, Facts | int] = field(default_factory=dict)
-    """Facts of refunds, by their places: those of their order, or where that is."""
+    """Facts that are not to be stamped, by place: those of a refund's order, or where that is."""
 
     def add(self, one: Incoming, event: Conversion, given: Credit, token_error: str) -> None:
         """Take in the next one."""
@@ -161,10 +160,13 @@ class ConversionPath:
         self._limit.check(len(batch), rejected)
         ids = [one.event["event_id"] for one in good]
         async with self._claims.of(ids):
-            duplicates = await self._duplicates(ids, good, lane.partition)
+            rows = await self._sink.known(CONVERSIONS, ids)
+            decided = await self._decided(rows, good, lane.partition)
+            offsets = [one.offset for one in good]
+            duplicates = duplicates_in(ids, offsets, lane.partition, [one not in decided for one in offsets], rows)
             gone = {one.offset for one in duplicates}
             accepted = [self._without_erased(one) for one in good if one.offset not in gone]
-            raw = await self._credited(accepted, lane)
+            raw = await self._credited(accepted, decided, lane)
 
             received_ms = self._clock()
             await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, duplicates, received_ms)
@@ -200,25 +202,31 @@ class ConversionPath:
         event = self.erased.without(one.event, one.time_ms)
         return one if event is one.event else replace(one, event=event)
 
-    async def _duplicates(self, ids: Sequence[str], good: Sequence[Incoming], partition: int) -> list[Duplicate]:
-        known = await self._sink.known(CONVERSIONS, ids)
-        return duplicates_in(ids, [one.offset for one in good], partition, [True] * len(ids), known)
+    async def _decided(
+        self, rows: Mapping[str, Collection[tuple[int, int]]], good: Sequence[Incoming], partition: int
+    ) -> dict[int, RawConversion]:
+        """Raw rows of these very events, by offset: a zombie wrote them after this lane had asked how far they reach."""
+        mine = {(partition, one.offset) for one in good}.intersection(chain.from_iterable(rows.values()))
+        found = await self._sink.ask("read_back", lambda ch: at_places(ch, mine)) if mine else []
+        return {one.offset: one for one in found}
 
-    async def _credited(self, accepted: Sequence[Incoming], lane: LaneState) -> list[RawConversion]:
+    async def _credited(
+        self, accepted: Sequence[Incoming], decided: Mapping[int, RawConversion], lane: LaneState
+    ) -> list[RawConversion]:
         """Whom each is credited to; the customers' states take them in, in their order."""
         started = perf_counter()
         orders = await self._orders.stored([one.event for one in accepted])
         events = with_customers([one.event for one in accepted], orders)
-        accepted = [
-            one if one.event is event else replace(one, event=event)
-            for one, event in zip(accepted, events, strict=True)
-        ]
-        known = await self._known(accepted, orders, lane.customers)
+        accepted = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
+        known = await self._known(accepted, lane.customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
         started = perf_counter()
         found = Credited()
         for one in accepted:
-            self._credit(one, known, lane.customers, found)
+            if one.offset in decided:
+                _credit_again(one, decided[one.offset], lane.customers, found)
+            else:
+                self._credit(one, known, orders, lane.customers, found)
         stamped = await found.stamped(self._directory)
         closed_before = lane.windows.closed_before
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
@@ -236,14 +244,16 @@ class ConversionPath:
             for (one, event, error), given in zip(found.events, stamped, strict=True)
         ]
 
-    async def _known(self, accepted: Sequence[Incoming], orders: Mapping[str, Order], customers: Customers) -> Known:
+    async def _known(self, accepted: Sequence[Incoming], customers: Customers) -> Known:
         await customers.load(customers_in([one.event for one in accepted]))
         tokens = await self._tokens.read(one.event["token"] for one in accepted if one.event.get("token"))
         # Clicks are looked for where no token names one.
         without = [(one.event, one.time_ms) for one in accepted if not named(one.event, one.time_ms, tokens).click]
-        return Known(tokens, await self._clicks.find(without), orders)
+        return Known(tokens, await self._clicks.find(without))
 
-    def _credit(self, one: Incoming, known: Known, customers: Customers, found: Credited) -> None:
+    def _credit(
+        self, one: Incoming, known: Known, orders: Mapping[str, Order], customers: Customers, found: Credited
+    ) -> None:
         event, time_ms = one.event, one.time_ms
         if event["type"] == ERASED:
             if "customer_id" in event:  # else a visitor, who has no state
@@ -260,7 +270,7 @@ class ConversionPath:
             visitor=known.clicks.of_visitor(event, time_ms),
             guide_clicks=known.clicks.of_guide(event),
         )
-        given = found.of_order(event, known.orders) or credit(event, time_ms, evidence, self._lookback)
+        given = found.of_order(event, orders) or credit(event, time_ms, evidence, self._lookback)
         if state is not None and withdrawn(state, time_ms):
             event, given = withheld(event), nameless(given)
         if customer_id:
@@ -271,14 +281,29 @@ class ConversionPath:
         if raw:
             started = perf_counter()
             block = conversion_block(raw, partition=partition, received_ms=received_ms)
-            # Of this attempt alone: another one, by a zombie, may give another credit, and a token that is known drops
-            # rows in silence. Rows that are there twice are one offset, of which the one received last counts.
+            # Of this attempt alone: another one, by a zombie unseen, may give another credit, and a token that is known
+            # drops rows in silence. Rows that are there twice are one offset, of which the one received last counts.
             token = f"{CONVERSIONS}:{partition}:{offsets}:{len(raw)}:{received_ms}"
             await self._sink.insert(CONVERSIONS, CONVERSION_COLUMNS, block, token)
             metrics.STAGE_SECONDS.labels("insert_conversions").observe(perf_counter() - started)
 
 
 _NOBODY = Credit("none", 0.0)
+
+
+def _changed(one: Incoming, event: Conversion, decided: RawConversion | None) -> Incoming:
+    """The conversion with its event as it was kept, where it was, or else as it is to be."""
+    if decided:
+        event = {**decided.event, "occurred_at": one.event["occurred_at"]}
+    return one if one.event is event else replace(one, event=event)
+
+
+def _credit_again(one: Incoming, decided: RawConversion, customers: Customers, found: Credited) -> None:
+    """What was decided once stays: others may have been told."""
+    if one.event.get("customer_id"):
+        customers.apply(one.event, one.time_ms, one.offset, own_touch(decided.credit))
+    found.facts[len(found.events)] = decided.credit.facts
+    found.add(one, one.event, decided.credit, decided.token_error)
 
 
 def own_touch(given: Credit) -> Touch | None:

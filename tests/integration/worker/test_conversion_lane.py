@@ -135,11 +135,36 @@ async def test_a_refund_of_somebody_who_was_erased_meanwhile_is_the_pseudonyms(w
     assert (known["c1"].state.orders, known["c1"].state.refunds) == (0, 0)
 
 
-async def test_what_a_zombie_wrote_meanwhile_gives_way_to_the_owners_rows(worker: Worker, migrated: ClickHouse) -> None:
+async def test_what_a_zombie_decided_is_kept_by_the_owner(worker: Worker, migrated: ClickHouse) -> None:
+    events = [{"type": "lead", "visitor_id": "v1"}, order("o1", customer_id="c1", occurred_at=AT_MS + 5), refund("o1")]
+    zombies = await worker.lane().take(0, *events)
+    await insert_clicks(migrated, [a_click("v1")])
+    owner = Worker(migrated, Time(AT_MS + 1)).lane()
+    owners = await owner.take(0, *events, {"type": "lead", "visitor_id": "v1"})
+    assert [one.credit.rule for one in owners] == ["none", "none", "none", "visitor"]
+    assert owners[:3] == zombies
+    state = (await owner.known("c1"))["c1"].state
+    assert (state.orders, state.refunds) == (1, money("30"))
+    assert await migrated.query("SELECT kafka_offset, clamped FROM conversions FINAL ORDER BY kafka_offset") == [
+        (0, False),
+        (1, True),
+        (2, False),
+        (3, False),
+    ]
+
+
+async def test_what_a_zombie_wrote_unseen_gives_way_to_the_owners_rows(
+    worker: Worker, migrated: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unseen(*_: object) -> dict[str, list[tuple[int, int]]]:
+        return {}
+
     event = {"type": "lead", "visitor_id": "v1"}
     (zombies,) = await worker.lane().take(0, event)
     await insert_clicks(migrated, [a_click("v1")])
-    owner = Worker(migrated, Time(AT_MS + 1)).lane()
+    successor = Worker(migrated, Time(AT_MS + 1))
+    monkeypatch.setattr(successor.sink, "known", unseen)
+    owner = successor.lane()
     (owners,) = await owner.take(0, event)
     assert (zombies.credit.rule, owners.credit.rule) == ("none", "visitor")
     (window,) = owner.state.windows.begin_flush().rows
