@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion, conversion_key, decode_conversion, encode_conversion
 from schemas.customers import CustomerState, encode_state
-from schemas.registry import Guide, Link, Owner, Store, encode_record
+from schemas.registry import Guide, Link, Owner, Record, Store, encode_record
 from schemas.token import Signer, verify
 from schemas.topics import ATTRIBUTED, CONVERSIONS, REGISTRY
 from schemas.windows import ConversionWindowRow, Facts
@@ -26,6 +26,7 @@ from stream.aggregate.conversions import ConversionTally
 from stream.attribute import customer
 from stream.attribute.consent import is_withheld_tag, nameless, withdrawn, withheld
 from stream.attribute.credit import Evidence, LookBack, credit
+from stream.attribute.refund import PAID, order_event_id
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.settings import Settings
@@ -103,6 +104,7 @@ class ConversionSender:
             "unknown_key": Signer(2, KEY, edge=1),
         }
         self._count = 0
+        self._orders: list[Conversion] = []
         self._producer: AIOKafkaProducer | None = None
 
     async def __aenter__(self) -> Self:
@@ -133,7 +135,8 @@ class ConversionSender:
             )
             for number in range(1, LINKS)
         ]
-        for record in (*stores, *guides, *links):
+        records: list[Record] = [*stores, *guides, *links]
+        for record in records:
             key, value = encode_record(record)
             await self._producer.send_and_wait(self.settings.topic(REGISTRY), value, key=key)
 
@@ -156,7 +159,16 @@ class ConversionSender:
                 fields["token"] = self._a_token(fields["occurred_at"] - rng.randrange(3_600_000))
             if rng.random() < 0.2:
                 fields["visitor_id"] = f"v{rng.randrange(100)}"
-        return decode_conversion(orjson.dumps(fields), now, 0, currency="CNY")
+        if kind == "order_paid":
+            fields["event_id"] = f"order_paid:{fields['order_id']}"
+        elif kind == "order_refunded" and self._orders and rng.random() < 0.7:
+            paid = rng.choice(self._orders)
+            # The customer's key, so that the refund comes behind its order.
+            fields |= {"order_id": paid["order_id"], "customer_id": paid["customer_id"]}
+        event = decode_conversion(orjson.dumps(fields), now, 0, currency="CNY")
+        if kind == "order_paid":
+            self._orders.append(event)
+        return event
 
     def an_alias(self) -> Conversion:
         """Two ids of one person, of whom nothing else is known."""
@@ -229,7 +241,7 @@ def named(link: int) -> dict[str, Any]:
 def needed(kind: str, rng: random.Random) -> dict[str, Any]:
     """What events of a type must have."""
     amount = f"{rng.randrange(1, 90_000) / 100:.2f}"
-    return {
+    of_type: dict[str, dict[str, Any]] = {
         "order_paid": {
             "order_id": f"o{rng.random()}",
             "amount": amount,
@@ -243,7 +255,8 @@ def needed(kind: str, rng: random.Random) -> dict[str, Any]:
         "satisfaction": {"properties": {"score": rng.randrange(1, 6), "campaign": "问卷"}},
         "task_done": {"properties": {"task": "回访"}},
         "cost": {"amount": amount, "properties": {"campaign": "活动9", "touchpoint": "ad"}},
-    }.get(kind, {})
+    }
+    return of_type.get(kind, {})
 
 
 class Expected:
@@ -252,6 +265,7 @@ class Expected:
     def __init__(self, ledger: ConversionLedger) -> None:
         self._ledger = ledger
         self.kept: list[Kept] = []
+        self._orders: dict[str, Credit] = {}
         self.customers: dict[tuple[str, int], tuple[int, CustomerState]] = {}
         tallies: dict[int, ConversionTally] = defaultdict(ConversionTally)
         for sent in sorted(ledger.accepted, key=lambda one: (one.partition, one.offset)):
@@ -270,10 +284,14 @@ class Expected:
         click, error = self._ledger.clicked(event.get("token", ""))
         who = event.get("customer_id")
         _, state = self.customers.get((who or "", sent.partition), (-1, CustomerState()))
-        given = credit(event, time_ms, Evidence(token=click, customer=state if who else None), LOOKBACK)
+        paid = self._orders.get(order_event_id(event))
+        given = paid or credit(event, time_ms, Evidence(token=click, customer=state if who else None), LOOKBACK)
         if withdrawn(state, time_ms):
             event, given = withheld(event), nameless(given)
-        given = given._replace(facts=facts_of(given, event))
+        if not paid:
+            given = given._replace(facts=facts_of(given, event))
+        if event["type"] == PAID:
+            self._orders[event["event_id"]] = given
         if who:
             if not is_withheld_tag(event):
                 customer.apply(state, event, time_ms, own_touch(given))
