@@ -19,6 +19,24 @@ ORDER BY id
 SETTINGS {deduplication_window}
 COMMENT '抹除凭证，永久保留 / certificates of erasures, kept for ever';
 
+-- Whom a run of `guidestream erase` is erasing, for as long as it takes: statements that change rows stay in
+-- `system.mutations`, so they must name nobody and look here.
+CREATE TABLE IF NOT EXISTS {database}.erasing {on_cluster}
+(
+    run            String                 COMMENT '执行编号 / run of the command',
+    kind           LowCardinality(String) COMMENT '类型 / customer, visitor, phone (a hash)',
+    id             String                 COMMENT '编号（执行后删除） / id, removed when the run ends',
+    id_json        String                 COMMENT '编号（JSON） / the id as JSON text',
+    pseudonym      String                 COMMENT '化名 / what the rows stay under',
+    pseudonym_json String                 COMMENT '化名（JSON） / the pseudonym as JSON text',
+    started_at     DateTime('UTC') DEFAULT now() COMMENT '开始时间 / when the run began'
+)
+ENGINE = {engine:ReplacingMergeTree()}
+ORDER BY (run, kind, id)
+TTL started_at + INTERVAL 1 DAY
+SETTINGS {deduplication_window}
+COMMENT '抹除执行中的对象 / whom a run of erase is erasing';
+
 ALTER TABLE {database}.conversion_windows {on_cluster}
     ADD COLUMN IF NOT EXISTS erased UInt64 COMMENT '抹除记录数 / erasures, one a Kafka partition' AFTER alias;
 

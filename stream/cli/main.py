@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("worker", "run the stream worker"),
     "audit": ("audit", "recount windows from raw rows and from Kafka, name what differs"),
     "dead-letters": ("dead_letters", "list, show and replay rejected events"),
+    "erase": ("erase", "take a person out of everything, keep the numbers"),
     "api": ("api", "run the HTTP API"),
     "up": ("up", "run everything on this machine"),
     "demo": ("demo", "run everything with a demo brand and simulated taps"),

@@ -35,7 +35,7 @@ _TTL: Final = re.compile(r"\bTTL toDateTime\((\w+)\) \+ toIntervalDay\((\d+)\)")
 
 
 def kept_days(settings: Settings) -> dict[str, int]:
-    """Days that raw rows of each topic, and customers, are kept; 0: for ever. Windows are recounted until a day less."""
+    """Days that raw rows of topics, and customers, are kept; 0: for ever. Windows are recounted until a day less."""
     return {name: _days(settings, name) for name in (CLICKS, CONVERSIONS, CUSTOMERS)}
 
 

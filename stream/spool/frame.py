@@ -9,6 +9,7 @@ can look like a frame when a reader searches for the next whole one behind a dam
 """
 
 from dataclasses import dataclass
+from mmap import mmap
 from struct import Struct
 from typing import Final
 from zlib import crc32
@@ -117,6 +118,16 @@ def _whole(data: bytes, pos: int, end: int, records: list[Record]) -> int:
         add((data[body + head : key_end], value, at_ms))
         pos = after
     return pos
+
+
+def around(data: bytes | mmap, place: int) -> tuple[int, int] | None:
+    """Where key and value of the frame lie that covers a place, as a half-open range; None when none does."""
+    start = data.rfind(MARK, 0, place + 1)
+    if start < 0 or start + FRAME_BYTES > len(data):
+        return None
+    _, length, _ = _PREFIX.unpack_from(data, start)
+    end = start + _PREFIX.size + length
+    return (start + FRAME_BYTES, end) if start + FRAME_BYTES <= place < end <= len(data) else None
 
 
 def _plausible(length: int, key_length: int) -> bool:

@@ -1,0 +1,218 @@
+"""Erase one person. Each step can be done again, so a run that ended half-way is finished by the next one."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from schemas.erasure import CUSTOMER, VISITOR, erased_event, id_hash, id_hashes
+from schemas.person_hashes import PersonKeys
+from schemas.personal import phone_hashes
+from schemas.phones import normal_phone
+from schemas.topics import CONVERSIONS
+from schemas.windows import WINDOW_MS
+from stream.base.clock import Clock
+from stream.base.errors import GuidestreamError, InputError, UnavailableError
+from stream.base.pseudonyms import new_pseudonym
+from stream.base.settings import Settings
+from stream.privacy import lanes, spools
+from stream.privacy.kafka_copies import kept_until_ms
+from stream.sink import erasing_letters, erasures, people
+from stream.sink.clickhouse import ClickHouse
+from stream.sink.erasing import PHONE, Erased, Erasing, Reach
+from stream.sink.erasing_letters import Names
+from stream.sink.erasures import Certificate
+from stream.sink.kafka_log import KafkaLog
+from stream.sink.people import Person
+from stream.sink.sql import Target
+
+KINDS: Final = (CUSTOMER, VISITOR, PHONE)
+_IDLE_MS: Final = 20_000
+"""A partition without clicks follows the wall clock by half of this."""
+_TRIES: Final = 3
+_PHONE_HASH: Final = "erased phone"
+"""Another kind than that of the property: a certificate is no way to look somebody up."""
+_LEAST_DIGITS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who is to be erased."""
+
+    kind: str
+    """One of `KINDS`."""
+    text: str
+    """Their id or number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done."""
+
+    certificate: Certificate
+    erased_now: bool
+    """Whether this run found anything; else it is the certificate of the one that did."""
+
+
+class Eraser:
+    """The steps with their ports."""
+
+    def __init__(
+        self, settings: Settings, clickhouse: ClickHouse, kafka: KafkaLog, keys: PersonKeys, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._clickhouse = clickhouse
+        self._kafka = kafka
+        self._keys = keys
+        self._clock = clock
+        where = settings.clickhouse
+        self._target = Target(where.database, where.cluster, settings.brand.timezone)
+
+    async def find(self, wish: Wish, wait_s: float) -> Person:
+        """All ids of the person, once everything that was taken in so far is in ClickHouse.
+
+        Raises:
+            InputError: the wish names nobody, or far too many.
+            UnavailableError: a peer does not answer, or not all is in after so long.
+        """
+        if not wish.text or (wish.kind == PHONE and len(normal_phone(wish.text)) < _LEAST_DIGITS):
+            raise InputError(f"{wish.text!r} is no {wish.kind}", field=f"--{wish.kind}")
+        await spools.shipped(self._settings, wait_s)
+        await lanes.passed(self._kafka, await lanes.ends(self._kafka), wait_s)
+        if wish.kind == CUSTOMER:
+            return await people.of_customers(self._clickhouse, [wish.text])
+        if wish.kind == VISITOR:
+            return Person(visitors=(wish.text,))
+        return await people.of_phone(self._clickhouse, phone_hashes(wish.text, self._keys))
+
+    async def erase(self, wish: Wish, person: Person, wait_s: float) -> Outcome:
+        """Erase a person who was found. When there is nothing of them, nothing changes.
+
+        Raises:
+            UnavailableError: a peer does not answer, or the worker does not read on: run it again.
+        """
+        names = _names(wish, person)
+        ids = [Wish(CUSTOMER, one) for one in person.customers] + [Wish(VISITOR, one) for one in person.visitors]
+        before = {each: await self._known(each) for each in {wish, *ids}}
+        due = {each: self._due(each, before[each]) for each in before}
+        erased = [Erased(each.kind, each.text, due[each].pseudonym) for each in ids]
+        run = Erasing(self._clickhouse, self._target, secrets.token_hex(16))
+        await run.begin([*erased, *(Erased(PHONE, one, "") for one in person.phones)])
+        try:
+            found = await self._found(run, await self._everything(), names)
+            if found:
+                copies_ms = kept_until_ms(self._settings, self._clock(), letters="dead_letters" in found)
+                due = {each: replace(one, kafka_until_ms=copies_ms) for each, one in due.items()}
+                await self._put(due.values())
+                await self._make_anonymous(run, due, person, names, wait_s)
+            spools.scrubbed(self._settings, names.words)
+        finally:
+            with suppress(GuidestreamError):  # what it holds expires within a day
+                await run.end()
+        earlier = before[wish]
+        if not found and earlier is not None and earlier.finished_ms is not None:
+            return Outcome(earlier, erased_now=False)
+        await self._put(self._finished(one) for each, one in due.items() if found and each != wish)
+        mine = replace(self._finished(due[wish]), rows_changed=found)
+        await self._put([mine])
+        return Outcome(mine, erased_now=True)
+
+    async def _known(self, wish: Wish) -> Certificate | None:
+        return await erasures.of_hashes(self._clickhouse, wish.kind, id_hashes(*_hashed(wish), self._keys))
+
+    def _due(self, wish: Wish, known: Certificate | None) -> Certificate:
+        """The certificate that this run has to finish: of a run that did not, or a new one."""
+        now_ms = self._clock()
+        resumed = known is not None and known.finished_ms is None and (known.pseudonym or wish.kind == PHONE)
+        return Certificate(
+            id=known.id if known and resumed else secrets.token_hex(16),
+            kind=wish.kind,
+            hash=id_hash(*_hashed(wish), self._keys),
+            erased_until_ms=now_ms,
+            requested_ms=known.requested_ms if known and resumed else now_ms,
+            kafka_until_ms=kept_until_ms(self._settings, now_ms, letters=False),
+            pseudonym=known.pseudonym if known and resumed else "" if wish.kind == PHONE else new_pseudonym(),
+            version=now_ms,
+        )
+
+    def _finished(self, one: Certificate) -> Certificate:
+        now_ms = self._clock()
+        return replace(one, finished_ms=now_ms, version=max(now_ms, one.version + 1))
+
+    async def _put(self, certificates: Iterable[Certificate]) -> None:
+        for one in certificates:
+            await erasures.put(self._clickhouse, one)
+
+    async def _everything(self) -> Reach:
+        """All that is in ClickHouse: the worker has read all that was in Kafka."""
+        ends = await lanes.ends(self._kafka)
+        offsets = {partition: end for (topic, partition), end in ends.items() if topic == CONVERSIONS}
+        now_ms = self._clock()
+        return Reach(offsets, now_ms, _behind(now_ms))
+
+    async def _found(self, run: Erasing, reach: Reach, names: Names) -> dict[str, int]:
+        return await run.count(reach) | await erasing_letters.named(self._clickhouse, names)
+
+    async def _make_anonymous(
+        self, run: Erasing, due: Mapping[Wish, Certificate], person: Person, names: Names, wait_s: float
+    ) -> None:
+        reach = await self._told(due, wait_s)
+        if person.visitors:
+            await self._until_closed(person)
+        for _ in range(_TRIES):
+            await run.change(reach)
+            await erasing_letters.take_out(self._clickhouse, self._target, names)
+            if not await self._found(run, reach, names):
+                return
+        raise UnavailableError(
+            "somebody writes rows of this person again and again: see what runs, then run this again"
+        )
+
+    async def _told(self, due: Mapping[Wish, Certificate], wait_s: float) -> Reach:
+        """Tell every lane, and wait until all of them have heard it."""
+        offsets: dict[int, int] = {}
+        async with lanes.teller(self._settings) as teller:
+            for partition in await teller.partitions():
+                events = [
+                    erased_event(
+                        each.kind,
+                        each.text,
+                        one.pseudonym,
+                        one.erased_until_ms,
+                        f"{new_pseudonym()}:{partition}",
+                        self._keys,
+                    )
+                    for each, one in due.items()
+                    if one.pseudonym
+                ]
+                offsets[partition] = await teller.tell(partition, events)
+        await lanes.passed(self._kafka, {(CONVERSIONS, at): offset + 1 for at, offset in offsets.items()}, wait_s)
+        until_ms = max(one.erased_until_ms for one in due.values())
+        return Reach(offsets, until_ms, _behind(until_ms))
+
+    async def _until_closed(self, person: Person) -> None:
+        """Wait until no window with a click of these browsers is open.
+
+        A lane counts distinct visitors of open windows by their ids: one who clicks on would be two from here on.
+        """
+        last_ms = await people.last_click_ms(self._clickhouse, person.visitors)
+        closed_ms = _behind(last_ms) + self._settings.worker.grace_ms + _IDLE_MS
+        await asyncio.sleep(max(0, closed_ms - self._clock()) / 1000)
+
+
+def _behind(at_ms: int) -> int:
+    """The end of the minute of a moment."""
+    return at_ms - at_ms % WINDOW_MS + WINDOW_MS
+
+
+def _hashed(wish: Wish) -> tuple[str, str]:
+    """Kind and text of the hash in a certificate."""
+    return (_PHONE_HASH, normal_phone(wish.text)) if wish.kind == PHONE else (wish.kind, wish.text)
+
+
+def _names(wish: Wish, person: Person) -> Names:
+    """What names the person in bytes that nobody has read."""
+    numbers = [wish.text, normal_phone(wish.text), normal_phone(wish.text).removeprefix("+86")]
+    return Names([*person.customers, *person.visitors, *person.phones, *(numbers if wish.kind == PHONE else ())])

@@ -1,0 +1,248 @@
+"""`guidestream erase` beside a running worker: nothing names the person any more, and every number is what it was."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from schemas.personal import phone_hashes
+from schemas.registry import Guide, Link, Owner, encode_record
+from schemas.token import Signer
+from schemas.topics import CLICKS, CONVERSIONS, REGISTRY
+from stream.base.clock import wall_clock
+from stream.base.kafka import client_options
+from stream.base.person_keys import person_keys
+from stream.base.settings import Settings
+from stream.intake import Intake
+from stream.sink.audit import audit
+from stream.sink.clickhouse import ClickHouse
+from stream.sink.kafka_log import open_log
+from tests.integration.worker.test_worker import send
+from tests.support.events import click, encode
+from tests.support.ledger import all_committed
+from tests.support.workers import running
+
+LINA, CRM, BROWSER = "wm-lina-4711", "crm-lina-0815", "browser-lina-31337"
+PHONE = "139 1234 5678"
+OTHER = "wm-other-1"
+TOKEN_KEY = bytes.fromhex("ab" * 32)
+
+
+class Shop:
+    """Sends events the way the API does, and asks what became of them."""
+
+    def __init__(self, settings: Settings, clickhouse: ClickHouse, intake: Intake) -> None:
+        self.settings, self.clickhouse, self._intake = settings, clickhouse, intake
+        self.began_ms = wall_clock() - 600_000
+        self.token = Signer(1, TOKEN_KEY, 0).sign(7, self.began_ms, 1)
+        self._number = 0
+
+    def tell(self, type_: str, customer: str = LINA, *, ago_ms: int = 0, guide: str = "g1", **more: Any) -> None:
+        """One event of a customer."""
+        self._number += 1
+        event = {"event_id": f"{type_}:{customer}:{self._number}", "type": type_, "customer_id": customer, **more}
+        event |= {"guide_id": guide, "occurred_at": wall_clock() - ago_ms}
+        outcome = self._intake.take(event)
+        assert outcome.status == "accepted", outcome
+
+    async def settled(self) -> None:
+        """Wait until all that was told is written."""
+        await asyncio.sleep(0.3)
+        await all_committed(self.settings, CLICKS)
+        await all_committed(self.settings, CONVERSIONS)
+
+    async def totals(self) -> list[Any]:
+        """Numbers that no erasure may change, of what guide g1 did and for whom."""
+        asked = (
+            """
+            SELECT type, count(), sum(amount), sum(margin), uniqExact(customer_id), uniqExact(order_id),
+                countIf(click_id != ''), countIf(credited_link = 'spring1')
+            FROM conversions FINAL WHERE acting_guide_id = 'g1' GROUP BY type ORDER BY type
+            """,
+            "SELECT count(), uniqExact(visitor_id), sum(is_human) FROM clicks FINAL",
+            """
+            SELECT countIf(orders > 0), sum(orders), sum(revenue), sum(margin), countIf(referred_by != '')
+            FROM customer_states FINAL WHERE NOT startsWith(customer_id, 'flow')
+            """,
+            "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason ORDER BY reason",
+            "SELECT count(), uniqExact(event_id) FROM duplicates FINAL",
+            "SELECT count() FROM customer_aliases FINAL",
+        )
+        return [await self.clickhouse.query(sql) for sql in asked]
+
+    async def difference(self) -> list[str]:
+        """What the audit finds."""
+        await self.settled()
+        async with open_log(self.settings) as kafka:
+            report = await audit(self.clickhouse, kafka, now_ms=wall_clock(), hours=None)
+        return [] if not report.difference else report.lines()
+
+    async def where(self, *words: str) -> list[str]:
+        """Columns of tables, files and records of compacted topics that hold one of the words."""
+        columns = await self.clickhouse.query(
+            "SELECT table, groupArray(name) FROM system.columns WHERE database = currentDatabase() "
+            "AND type NOT LIKE '%AggregateFunction%' AND table IN (SELECT name FROM system.tables "
+            "WHERE database = currentDatabase() AND engine LIKE '%MergeTree') GROUP BY table ORDER BY table"
+        )
+        found = []
+        for table, names in columns:
+            for name in names:
+                holds = " OR ".join(f"position(toString(`{name}`), '{word}') > 0" for word in words)
+                if (await self.clickhouse.query(f"SELECT count() FROM {table} WHERE {holds}"))[0][0]:
+                    found.append(f"{table}.{name}")
+        commands = await self.clickhouse.query(
+            "SELECT command FROM system.mutations WHERE database = currentDatabase()"
+        )
+        found += [f"mutation {command}" for (command,) in commands if any(word in command for word in words)]
+        for path in (self.settings.data.dir / "spool").rglob("*.seg"):
+            if any(word.encode() in path.read_bytes() for word in words):
+                found.append(str(path))
+        found += [f"registry {record}" for record in await self._registry() if any(word in record for word in words)]
+        return found
+
+    async def _registry(self) -> list[str]:
+        name = self.settings.topic(REGISTRY)
+        consumer = AIOKafkaConsumer(name, **client_options(self.settings.kafka), auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            batch = await consumer.getmany(timeout_ms=5_000)
+            return [f"{record.key!r} {record.value!r}" for records in batch.values() for record in records]
+        finally:
+            await consumer.stop()
+
+
+async def erase(environ: dict[str, str], *arguments: str) -> dict[str, Any]:
+    """Run the command; its certificate."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "stream",
+        "erase",
+        *arguments,
+        "--yes",
+        "--wait",
+        "40",
+        "--json",
+        env=environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    found: dict[str, Any] = orjson.loads(out)
+    return found
+
+
+@pytest.fixture
+async def shop(environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path) -> AsyncIterator[Shop]:
+    async with Intake.open(ready, "api") as intake, running(environ, ready, tmp_path, "one"), asyncio.timeout(150):
+        yield Shop(ready, migrated, intake)
+
+
+async def history(shop: Shop) -> None:
+    """A customer with everything that may name one."""
+    settings, at = shop.settings, shop.began_ms
+    await send(
+        settings,
+        REGISTRY,
+        [
+            encode_record(Guide("g1", "王芳", "s1")),
+            encode_record(Link("spring1", 7, "web", "https://x.example/", (Owner("g1", 0),))),
+        ],
+    )
+    taps = [click(id=shop.token, ts=at, visitor=BROWSER, link="spring1", guide="g1")]
+    taps += [click(id=Signer(1, TOKEN_KEY, 0).sign(7, at, 2 + n), ts=at, visitor=f"other-{n}") for n in range(3)]
+    await send(settings, CLICKS, [(b"g1", encode(tap)) for tap in taps])
+    await shop.settled()
+    shop.tell("friend_added", ago_ms=500_000, token=shop.token)
+    shop.tell("lead", ago_ms=400_000, visitor_id=BROWSER, properties={"phone": PHONE, "name": "李娜", "note": "孕妈"})
+    shop.tell("tagged", ago_ms=390_000, properties={"tag": f"friend of {LINA}"})
+    shop.tell("order_paid", ago_ms=300_000, order_id="o1", amount="100", margin="40")
+    shop.tell("order_paid", CRM, ago_ms=200_000, order_id="o2", amount="50", margin="20")
+    shop.tell("order_refunded", ago_ms=100_000, order_id="o1", amount="10", margin="4")
+    shop.tell("alias", ago_ms=90_000, properties={"alias": CRM})
+    shop.tell("satisfaction", ago_ms=90_000, properties={"score": 5, "text": "谢谢"})
+    shop.tell("referred", OTHER, ago_ms=80_000, properties={"referred_by": LINA})
+    shop.tell("order_paid", OTHER, ago_ms=70_000, order_id="o3", amount="7")
+    again = {
+        "v": 1,
+        "type": "lead",
+        "event_id": f"lead:{LINA}:x",
+        "customer_id": LINA,
+        "occurred_at": at,
+        "guide_id": "g1",
+    }
+    letters = [orjson.dumps({**again, "type": "order_paid"}), f'{{"a": "{LINA}'.encode()]
+    await send(settings, CONVERSIONS, [(LINA.encode(), record) for record in [orjson.dumps(again)] * 3 + letters])
+    await send(settings, CONVERSIONS, [(b"", b'{"type": "lead", "customer_id": "wm-lina-47110"}')])
+    await shop.settled()
+
+
+@asynccontextmanager
+async def flow(shop: Shop) -> AsyncIterator[None]:
+    """Others go on while somebody is erased."""
+
+    async def go_on() -> None:
+        while True:
+            for number in range(5):
+                shop.tell("message_in", f"flow-{number}", guide="g2")
+                shop.tell("order_paid", f"flow-{number}", guide="g2", order_id=f"f{number}", amount="1")
+            await asyncio.sleep(0.05)
+
+    going = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        going.cancel()
+
+
+async def test_a_customer_is_erased_while_events_flow(shop: Shop, environ: dict[str, str]) -> None:
+    await history(shop)
+    words = (LINA, CRM, BROWSER, *phone_hashes(PHONE, person_keys(shop.settings)), "孕妈", "friend of")
+    letter = "dead_letters.value"
+    before, named = await shop.totals(), await shop.where(*words)
+    assert {"conversions.customer_id", "clicks.visitor_id", "customer_states.state", letter} <= set(named)
+    assert any("spool" in one for one in named)
+
+    async with flow(shop):
+        first = await erase(environ, "--customer", LINA)
+        assert first["erased_now"]
+        second = await erase(environ, "--customer", LINA)
+    assert second == {**first, "erased_now": False}
+    assert first["rows_changed"]["conversions"] == 10
+    assert set(first["rows_changed"]) == {
+        "clicks",
+        "conversions",
+        "customer_states",
+        "customer_aliases",
+        "dead_letters",
+        "duplicates",
+    }
+
+    assert await shop.difference() == []
+    assert await shop.totals() == before
+    left = await shop.where(*words)
+    assert left == [letter], "the letter of wm-lina-47110, who is somebody else"
+
+    # From before, and late: it goes where the rest is. From after: of somebody new.
+    shop.tell("order_paid", ago_ms=250_000, order_id="o4", amount="1000")
+    assert await shop.difference() == []
+    assert [one for one in await shop.where(*words) if "spool" not in one] == [letter]
+    shop.tell("order_paid", order_id="o5", amount="3")
+    assert await shop.difference() == []
+    [(orders, revenue)] = await shop.clickhouse.query(
+        f"SELECT orders, toFloat64(revenue) FROM customer_states FINAL WHERE customer_id = '{LINA}'"
+    )
+    assert (orders, revenue) == (1, 3)
+    third = await erase(environ, "--customer", LINA)
+    assert third["erased_now"]
+    assert third["id"] != first["id"]
+    assert third["hash"] == first["hash"]
+    assert await shop.where(*words) == [letter]
+    assert await shop.difference() == []
