@@ -1,7 +1,8 @@
 """What names a person never stays in clear: phone numbers, names, addresses become keyed hashes before they are kept.
 
 `phone: 138-0013-8000` becomes `phone_hash: k1:5c0e...`: the same person has the same hash under one key, so it can be
-looked up and counted, but not read. A mobile number inside any other text is replaced where it stands.
+looked up and counted, but not read. A mobile number inside any other text is replaced where it stands; text that is
+JSON is looked into as properties are.
 
 Not touched: `event_id`, `order_id`, `guide_id`, `link`. Numbers of orders look like numbers of phones, and employees
 are no customers.
@@ -11,8 +12,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+import orjson
+
+from schemas.codec import MAX_DEPTH
 from schemas.conversions import MAX_PROPERTY_TEXT, Conversion
 from schemas.erasure import ERASED, check_proof
 from schemas.person_hashes import HASH, PersonKeys, known_hashes, written_hash
@@ -28,6 +32,8 @@ MAX_NUMBERS: Final = 8
 _Plain = str | float | bool | None
 _are_hashes: Final = re.compile(rf"{HASH}(?: {HASH}){{0,{MAX_NUMBERS - 1}}}").fullmatch
 _is_hash_name: Final = re.compile(rf"(?P<kind>{'|'.join(sorted(KINDS))})_hash(?:_[0-9]{{1,2}})?").fullmatch
+_JSON: Final = ("{", "[")
+"""What text that holds fields begins with."""
 _ID_PROPERTIES: Final = frozenset({"alias", "referred_by"})
 
 
@@ -100,7 +106,7 @@ def _rule(name: str) -> _Rule:
     return _Rule(kind, f"{kind}_hash", _replaced(name, spans, ["***"] * len(spans)))
 
 
-def _put(out: dict[str, _Plain], name: str, value: _Plain) -> None:
+def _put(out: dict[str, Any], name: str, value: Any) -> None:
     """Set a property; a second value under one name (`phone` and `mobile`) takes the next: `phone_hash_2`."""
     free, count = name, 1
     while free in out and out[free] != value:
@@ -130,6 +136,12 @@ def _protected_text(name: str, value: str | float, keys: PersonKeys) -> str | fl
     """
     if not isinstance(value, str):
         return _phone_hash(_as_text(value), keys) if value >= 1e10 and is_mobile(_as_text(value)) else value
+    if value[:1] in _JSON:
+        return _protected_json(name, value, keys)
+    return _without_mobiles(name, value, keys)
+
+
+def _without_mobiles(name: str, value: str, keys: PersonKeys) -> str:
     if not has_mobile(value):
         return value
     if name in _ID_PROPERTIES and is_mobile(value):
@@ -137,6 +149,39 @@ def _protected_text(name: str, value: str | float, keys: PersonKeys) -> str | fl
     spans = mobiles_in(value)
     text = _replaced(value, spans, [_phone_hash(value[start:end], keys) for start, end in spans])
     return text if len(text) <= MAX_PROPERTY_TEXT else _replaced(value, spans, ["[phone]"] * len(spans))
+
+
+def _protected_json(name: str, text: str, keys: PersonKeys) -> str:
+    """Text that may be JSON; the same object when it names nobody."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _without_mobiles(name, text, keys)
+    protected = _within(name, found, keys, MAX_DEPTH)
+    if protected == found:
+        return text
+    changed = orjson.dumps(protected).decode()
+    return changed if len(changed) <= MAX_PROPERTY_TEXT else "[personal]"
+
+
+def _within(name: str, value: Any, keys: PersonKeys, levels: int) -> Any:
+    """A value of JSON, protected."""
+    if not isinstance(value, dict | list):
+        return next(iter(_protected({name: value}, keys).values()))
+    if not levels:
+        raise Reject("out_of_range", f"properties.{name}: holds JSON that is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, list):
+        return [_within(name, item, keys, levels - 1) for item in value]
+    out: dict[str, Any] = {}
+    for inner, item in value.items():
+        rule = _rule(inner)
+        if isinstance(item, dict | list):
+            nested = written_hash(rule.kind, orjson.dumps(item).decode(), keys) if rule.kind else None
+            _put(out, rule.hashed if rule.kind else rule.shown, nested or _within(inner, item, keys, levels - 1))
+        else:
+            for new_name, new_value in _protected({inner: item}, keys).items():
+                _put(out, new_name, new_value)
+    return out
 
 
 def _replaced(text: str, spans: list[tuple[int, int]], by: list[str]) -> str:

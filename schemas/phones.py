@@ -1,12 +1,38 @@
 """Phone numbers as people write them: one spelling of a number, and mobile numbers inside other text."""
 
 import re
+import unicodedata
 from typing import Final
 
-_NARROW: Final = str.maketrans("０１２３４５６７８９＋－　\u2010\u2011\u2013\u00a0", "0123456789+- --- ")
-"""Wide digits and the separators that phone numbers are written with; one character for one."""
+_SEPARATORS: Final = {
+    **dict.fromkeys("＋", "+"),
+    **dict.fromkeys("－‐‑–—―−", "-"),
+    # Some of them nobody sees: numbers that were copied out of a page have them.
+    **dict.fromkeys("\u3000\u00a0\u2009\u202f\u200b\u200c\u200d\u2060\ufeff", " "),
+    "（": "(",
+    "）": ")",
+}
+
+
+class _Narrow(dict[int, str]):
+    """One character for one: decimal digits of any script as ASCII, and what stands between those of phone numbers.
+
+    Not digits in circles and the like, which stand beside numbers as marks.
+    """
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        digit = unicodedata.decimal(char, None)
+        self[code] = found = _SEPARATORS.get(char, char) if digit is None else str(digit)
+        return found
+
+
+_NARROW: Final = _Narrow()
 _CHINESE_MOBILE: Final = re.compile(r"\+?(?:(?:00)?86)?(?P<number>1[3-9][0-9]{9})")
-_MOBILE: Final = r"(?<![0-9])(?:(?:\+|00)?86[ .-]?)?1[3-9][0-9][ .-]?[0-9]{4}[ .-]?[0-9]{4}(?![0-9])"
+_MOBILE: Final = (
+    r"(?<![0-9])(?:(?:\+|00)?86[ .-]{0,3})?\(?1[3-9][0-9]\)?[ .-]{0,3}"
+    r"(?:[0-9]{4}[ .-]{0,3}[0-9]{4}|[0-9]{3}[ .-]{0,3}[0-9]{5})(?![0-9])"
+)
 _find_mobile: Final = re.compile(_MOBILE).search
 _find_mobile_beside_digests: Final = re.compile(
     # Digests and UUIDs hold runs of eleven digits now and then; our own hashes are digests.

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from schemas.conversions import MAX_PROPERTY_TEXT, Conversion
@@ -69,13 +71,33 @@ def test_other_numbers_are_told_apart_by_their_prefix(written: str, number: str)
             (name, "name")
             for name in ("name", "realName", "nickname", "user_name", "姓名", "联系人", "微信昵称", "收货人")
         ],
-        *[(name, "address") for name in ("address", "shipping_address_1", "收货地址")],
+        *[
+            (name, "phone")
+            for name in ("phone_num", "contact", "contactNumber", "手机号（必填）", "您的联系方式", "传真")
+        ],
+        *[(name, "name") for name in ("客户名称", "家长姓名", "childName", "签收人", "中文名")],
+        *[(name, "address") for name in ("address", "shipping_address_1", "收货地址", "detail_address", "门牌号")],
         *[(name, "id_card") for name in ("id_card", "ID-Card No", "身份证号码")],
-        ("email", "email"),
-        ("wechat_id", "wechat"),
+        *[(name, "email") for name in ("email", "邮箱地址")],
+        *[(name, "wechat") for name in ("wechat_id", "wxid", "微信号")],
+        *[(name, "qq") for name in ("QQ", "qq号")],
+        *[(name, "bank_card") for name in ("bank_card_no", "银行卡号")],
+        ("车牌号", "plate"),
         *[
             (name, "")
-            for name in ("product_name", "campaign", "tag", "dwell_ms", "score", "shop_name", "user", "id", "")
+            for name in (
+                "product_name",
+                "campaign",
+                "tag",
+                "dwell_ms",
+                "score",
+                "shop_name",
+                "user",
+                "id",
+                "",
+                "名称",
+                "必填",
+            )
         ],
     ],
 )
@@ -114,6 +136,56 @@ def test_a_number_within_text_is_replaced_where_it_stands() -> None:
 )
 def test_what_only_contains_eleven_digits_is_no_phone_number(text: str) -> None:
     assert properties(reference=text) == {"reference": text}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "138-001-38000",
+        "(138) 0013-8000",
+        "138 - 0013 - 8000",
+        "138\u200b0013\u200b8000",
+        "138—0013—8000",
+        "١٣٨٠٠١٣٨٠٠٠",
+    ],
+)
+def test_numbers_within_text_are_found_however_they_are_grouped(written: str) -> None:
+    assert properties(note=f"①{written}②") == {"note": f"①{HASH}②"}
+
+
+def test_json_within_text_is_looked_into() -> None:
+    name, address = properties(name="张三")["name_hash"], properties(address="南京西路 1 号")["address_hash"]
+    inner = {
+        "name": "张三",
+        "items": [{"mobile": PHONE, "n": 1, "address": "南京西路 1 号"}],
+        "again": '{"name":"张三"}',
+    }
+    found = properties(form=json.dumps(inner))["form"]
+    assert json.loads(str(found)) == {
+        "name_hash": name,
+        "items": [{"phone_hash": HASH, "n": 1, "address_hash": address}],
+        "again": json.dumps({"name_hash": name}, separators=(",", ":")),
+    }
+    assert properties(form=found) == {"form": found}
+
+
+def test_a_part_of_json_that_is_a_person_is_hashed_as_a_whole() -> None:
+    found = str(properties(form='{"contact":{"who":"张三"},"address":["南京西路","1 号"]}')["form"])
+    assert json.loads(found).keys() == {"phone_hash", "address_hash"}
+    assert "张三" not in found
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "b": [true, null, 1.50]}', "[1,2]", "{not json", "[笑]", "[" * 500])
+def test_json_and_brackets_that_name_nobody_stay_to_the_letter(text: str) -> None:
+    assert properties(form=text) == {"form": text}
+    assert properties(form=f"{text}{PHONE}") != {"form": f"{text}{PHONE}"}
+
+
+def test_json_that_is_too_deep_or_too_long_is_not_kept() -> None:
+    with pytest.raises(Reject, match=r"properties.form: holds JSON that is nested deeper than 8 levels"):
+        properties(form="[" * 250 + "]" * 250)
+    many = json.dumps([{"name": "张"} for _ in range(20)], ensure_ascii=False)
+    assert properties(form=many) == {"form": "[personal]"}
 
 
 def test_several_numbers_of_one_person_are_all_kept() -> None:
