@@ -15,6 +15,7 @@ from schemas.token import MalformedTokenError, unverified
 from schemas.windows import Facts
 from stream.sink.binary import blob, texts
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.parameters import number_size, portions
 
 CONVERSION_COLUMNS: Final = (
     *("occurred_at", "append_time", "received_at", "kafka_partition", "kafka_offset", "amount", "margin"),
@@ -28,8 +29,6 @@ _FIXED = Struct("<qqqHQqqf???")
 _CLICK_TIME = Struct("<?q")
 _NO_CLICK_TIME: Final = b"\x01"
 """NULL: a flag without a value behind it."""
-_AT_ONCE: Final = 2_000
-"""Rows of one question: some 25 KiB of parameters."""
 _WORDS: Final = ("customer_id", "visitor_id", "guide_id", "order_id", "currency", "token", "link")
 
 
@@ -92,9 +91,8 @@ async def read_back(clickhouse: ClickHouse, partition: int, first: int, last: in
 
 async def at_places(clickhouse: ClickHouse, places: Collection[tuple[int, int]]) -> list[RawConversion]:
     """Raw rows by their (Kafka partition, offset), in no order."""
-    every, found = sorted(places), dict[tuple[int, int], RawConversion]()
-    for start in range(0, len(every), _AT_ONCE):
-        some = set(every[start : start + _AT_ONCE])
+    found: dict[tuple[int, int], RawConversion] = {}
+    for some in map(set, portions(sorted(places), lambda place: number_size(place[1]))):
         # Of a row that a zombie wrote twice the one received last counts; FINAL would read far more to say the same.
         rows = await clickhouse.query(
             f"""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from schemas.customers import CustomerRow, CustomerState, Relation, Tag, decode_state, encode_state
 from stream.sink.binary import blob, length, text, texts
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.parameters import portions, text_size
 
 CUSTOMER_COLUMNS: Final = (
     *("kafka_partition", "version", "orders", "revenue", "refunds", "margin", "updated_at"),
@@ -22,8 +23,6 @@ _MOMENT = Struct("<?q")
 _NEVER: Final = b"\x01"
 _TIME = Struct("<q")
 _TAG = Struct("<q?")
-_IDS_AT_ONCE: Final = 2_000
-"""Look-ups of one query: some 60 KiB of parameters."""
 
 
 class Known(NamedTuple):
@@ -78,12 +77,12 @@ def alias_block(aliases: Iterable[Alias]) -> bytes:
 
 async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list[Known]:
     """The newest state of some customers in every partition that has one."""
-    ids, found = sorted(set(customer_ids)), dict[tuple[str, int], tuple[int, str]]()
-    for start in range(0, len(ids), _IDS_AT_ONCE):
+    found: dict[tuple[str, int], tuple[int, str]] = {}
+    for ids in portions(sorted(set(customer_ids)), text_size):
         rows = await clickhouse.query(
             "SELECT customer_id, kafka_partition, version, state FROM customer_states "
             "WHERE customer_id IN {ids:Array(String)}",
-            {"ids": ids[start : start + _IDS_AT_ONCE]},
+            {"ids": ids},
         )
         # Rows that a merge has not dropped yet: fewer bytes than sorting them out there would cost.
         for customer_id, partition, version, state in rows:
@@ -95,8 +94,8 @@ async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list
 
 async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str]) -> list[Alias]:
     """All statements that name one of these ids, at either end."""
-    ids, found = sorted(customer_ids), list[Alias]()
-    for start in range(0, len(ids), _IDS_AT_ONCE):
+    found: list[Alias] = []
+    for ids in portions(sorted(customer_ids), text_size):
         rows = await clickhouse.query(
             """
             SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
@@ -105,7 +104,7 @@ async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str]) -> list
             SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
             WHERE customer_id IN {ids:Array(String)}
             """,
-            {"ids": ids[start : start + _IDS_AT_ONCE]},
+            {"ids": ids},
         )
         found += [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
     return found

@@ -1,15 +1,14 @@
 """Questions that credit needs answers to, a batch at a time: links, guides, clicks that an event may follow from."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from schemas.attribution import SKEW_MS, Touch
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.parameters import number_size, portions, text_size
 
-_AT_ONCE: Final = 2_000
-"""Values of one query: some 60 KiB of parameters."""
 _MINUTE_S: Final = 60
-_MOMENTS_AT_ONCE: Final = 1_000
 _CLICKS_OF_A_VISITOR: Final = 50
 """The last one before an event is wanted; a batch may hold events of several times."""
 _LINKS_OF_A_GUIDE: Final = 2
@@ -47,21 +46,24 @@ class GuideFacts(NamedTuple):
 
 async def links_by_number(clickhouse: ClickHouse, numbers: Iterable[int]) -> list[LinkFacts]:
     """Links by the number that tokens carry; of one that was deleted its last state."""
-    return await _links(clickhouse, "number IN {values:Array(UInt32)}", sorted(set(numbers)))
+    asked = portions(sorted(set(numbers)), number_size)
+    return await _links(clickhouse, "number IN {values:Array(UInt32)}", asked)
 
 
 async def links_by_code(clickhouse: ClickHouse, codes: Iterable[str]) -> list[LinkFacts]:
     """Links by their code, likewise."""
-    return await _links(clickhouse, "link IN {values:Array(String)}", sorted(set(codes)))
+    return await _links(clickhouse, "link IN {values:Array(String)}", portions(sorted(set(codes)), text_size))
 
 
-async def _links(clickhouse: ClickHouse, which: str, values: Sequence[int] | Sequence[str]) -> list[LinkFacts]:
+async def _links(
+    clickhouse: ClickHouse, which: str, asked: Iterable[list[int]] | Iterable[list[str]]
+) -> list[LinkFacts]:
     found: dict[str, tuple[int, LinkFacts]] = {}
-    for start in range(0, len(values), _AT_ONCE):
+    for values in asked:
         rows = await clickhouse.query(
             "SELECT link, number, arrayMap(o -> (o.1, toUnixTimestamp64Milli(o.2)), owners), campaign_id, "
             f"toString(touchpoint), notEmpty(variants), version FROM links WHERE {which} AND NOT deleted",
-            {"values": list(values[start : start + _AT_ONCE])},
+            {"values": values},
         )
         for code, number, owners, campaign, touchpoint, has_variants, version in rows:
             if code not in found or found[code][0] < version:
@@ -73,15 +75,15 @@ async def _links(clickhouse: ClickHouse, which: str, values: Sequence[int] | Seq
 
 async def guides(clickhouse: ClickHouse, guide_ids: Iterable[str]) -> list[GuideFacts]:
     """Store and region of some guides; one that is not known is left out."""
-    ids, found = sorted(set(guide_ids)), list[GuideFacts]()
-    for start in range(0, len(ids), _AT_ONCE):
+    found: list[GuideFacts] = []
+    for ids in portions(sorted(set(guide_ids)), text_size):
         rows = await clickhouse.query(
             """
             SELECT g.guide_id, g.store_id, s.region_id
             FROM (SELECT guide_id, store_id FROM guides FINAL WHERE guide_id IN {ids:Array(String)}) AS g
             LEFT JOIN (SELECT store_id, region_id FROM stores FINAL) AS s ON g.store_id = s.store_id
             """,
-            {"ids": ids[start : start + _AT_ONCE]},
+            {"ids": ids},
         )
         found += [GuideFacts(*row) for row in rows]
     return found
@@ -89,9 +91,8 @@ async def guides(clickhouse: ClickHouse, guide_ids: Iterable[str]) -> list[Guide
 
 async def variants(clickhouse: ClickHouse, clicks: Collection[tuple[str, int]]) -> dict[str, str]:
     """Variant of some clicks, given (click id, when by its token), where the click's row is there."""
-    every, found = sorted(clicks), dict[str, str]()
-    for start in range(0, len(every), _AT_ONCE):
-        some = every[start : start + _AT_ONCE]
+    found: dict[str, str] = {}
+    for some in portions(sorted(clicks), lambda click: max(6 * number_size(click[1]), text_size(click[0]))):
         # A click whose edge was ahead of the broker's clock was set back, by minutes at most.
         minutes = {at_ms // 60_000 * _MINUTE_S - back * _MINUTE_S for _, at_ms in some for back in range(6)}
         rows = await clickhouse.query(
@@ -107,8 +108,8 @@ async def last_clicks(
     clickhouse: ClickHouse, visitor_ids: Iterable[str], since_ms: int, until_ms: int
 ) -> dict[str, list[Touch]]:
     """Human redirected clicks of some visitors in a stretch of time, ascending, of each visitor the last ones."""
-    ids, found = sorted(set(visitor_ids)), dict[str, list[Touch]]()
-    for start in range(0, len(ids), _AT_ONCE):
+    found: dict[str, list[Touch]] = {}
+    for ids in portions(sorted(set(visitor_ids)), text_size):
         rows = await clickhouse.query(
             f"""
             SELECT visitor_id, {_TOUCH} FROM clicks
@@ -118,7 +119,7 @@ async def last_clicks(
             ORDER BY visitor_id, event_time DESC, click_id DESC
             LIMIT {_CLICKS_OF_A_VISITOR} BY visitor_id
             """,
-            {"ids": ids[start : start + _AT_ONCE], "since": since_ms, "until": until_ms},
+            {"ids": ids, "since": since_ms, "until": until_ms},
         )
         for visitor, *touch in reversed(rows):
             found.setdefault(visitor, []).append(_touch(*touch))
@@ -132,9 +133,8 @@ async def guide_clicks(
 
     Of each link the last two clicks of a minute: enough to see whether one link, or one click, stands alone.
     """
-    every, found = sorted(moments, key=lambda moment: moment[1]), dict[str, set[Touch]]()
-    for start in range(0, len(every), _MOMENTS_AT_ONCE):
-        some = every[start : start + _MOMENTS_AT_ONCE]
+    found: dict[str, set[Touch]] = {}
+    for some in portions(sorted(moments, key=itemgetter(1)), _moment_size(within_ms)):
         minutes = {
             minute * _MINUTE_S
             for _, at_ms in some
@@ -153,6 +153,18 @@ async def guide_clicks(
         for guide, *touch in rows:
             found.setdefault(guide, set()).add(_touch(*touch))
     return {guide: sorted(touches) for guide, touches in found.items()}
+
+
+def _moment_size(within_ms: int) -> Callable[[tuple[str, int]], int]:
+    """What a moment adds to the parameters, where moments come in their order: minutes, most of them asked for."""
+    most, last = (within_ms + SKEW_MS) // 60_000 + 2, 0
+
+    def size(moment: tuple[str, int]) -> int:
+        nonlocal last
+        before, last = last, moment[1] // 60_000
+        return max(min(most, last - before) * number_size(moment[1] // 1000), text_size(moment[0]))
+
+    return size
 
 
 _TOUCH: Final = "toUnixTimestamp64Milli(event_time), click_id, link, guide_id, variant"

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from schemas.windows import Facts, WindowRow
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.parameters import portions as portions_of
+from stream.sink.parameters import text_size
 
 RawTable = Literal["clicks", "conversions"]
 _EVENT_ID = {"clicks": "click_id", "conversions": "event_id"}
@@ -17,8 +19,6 @@ _KEY = {
     "clicks": "guide_id, link, variant",
     "conversions": "credited_guide_id, credited_link, credited_variant",
 }
-_IDS_AT_ONCE = 2_000
-"""Look-ups of one query: some 60 KiB of parameters."""
 _WINDOW = _MINUTE["clicks"]
 
 
@@ -150,13 +150,13 @@ async def shares(
 
 async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
     """Where events of these ids are already: (Kafka partition, offset) of each of their raw rows."""
-    ids, found = sorted(set(event_ids)), dict[str, list[tuple[int, int]]]()
+    found: dict[str, list[tuple[int, int]]] = {}
     name = _EVENT_ID[table]
-    for start in range(0, len(ids), _IDS_AT_ONCE):
+    for ids in portions_of(sorted(set(event_ids)), text_size):
         rows = await clickhouse.query(
             f"SELECT DISTINCT {name}, kafka_partition, kafka_offset FROM {table} "
             f"WHERE {name} IN {{ids:Array(String)}} ORDER BY kafka_partition, kafka_offset",
-            {"ids": ids[start : start + _IDS_AT_ONCE]},
+            {"ids": ids},
         )
         for event_id, partition, offset in rows:
             found.setdefault(event_id, []).append((int(partition), int(offset)))

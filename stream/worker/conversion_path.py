@@ -205,7 +205,7 @@ class ConversionPath:
     async def _decided(
         self, rows: Mapping[str, Collection[tuple[int, int]]], good: Sequence[Incoming], partition: int
     ) -> dict[int, RawConversion]:
-        """Raw rows of these very events, by offset: a zombie wrote them after this lane had asked how far they reach."""
+        """Raw rows of these very events, by offset: a zombie's, written after this lane asked how far they reach."""
         mine = {(partition, one.offset) for one in good}.intersection(chain.from_iterable(rows.values()))
         found = await self._sink.ask("read_back", lambda ch: at_places(ch, mine)) if mine else []
         return {one.offset: one for one in found}

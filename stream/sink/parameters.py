@@ -1,0 +1,40 @@
+"""Values of a question, as many at once as a server takes.
+
+They are parameters of the address. A server refuses one of more than 131,072 bytes (`http_max_field_value_size`), and
+an address of more than 1 MiB (`http_max_uri_size`), where each byte that is not ASCII takes three. The engine that is
+built in has no such limits.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
+
+Value = TypeVar("Value")
+_MOST: Final = 2_000
+_MOST_BYTES: Final = 100_000
+_ESCAPED: Final = re.compile(r"['\\\x00-\x1f]")
+
+
+def text_size(text: str) -> int:
+    """Bytes that a text takes in a list of texts, at the most: with quotes, escapes and what separates it."""
+    return len(text.encode()) + 3 * len(_ESCAPED.findall(text)) + 4
+
+
+def number_size(number: int) -> int:
+    """Bytes that a number takes in a list of numbers."""
+    return len(str(number)) + 2
+
+
+def portions(values: Iterable[Value], size: Callable[[Value], int]) -> Iterator[list[Value]]:
+    """The values in their order, in lists of up to 2,000 values and 100 KB."""
+    portion: list[Value] = []
+    taken = 0
+    for value in values:
+        more = size(value)
+        if portion and (len(portion) == _MOST or taken + more > _MOST_BYTES):
+            yield portion
+            portion, taken = [], 0
+        portion.append(value)
+        taken += more
+    if portion:
+        yield portion
