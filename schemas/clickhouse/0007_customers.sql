@@ -1,16 +1,16 @@
 -- Credit beside the raw conversion: decided once, when the event is taken in, by what is known by then, and never again.
 ALTER TABLE {database}.conversions {on_cluster}
     ADD COLUMN IF NOT EXISTS token          String                 COMMENT '点击凭证（原文） / click token as it came' CODEC(ZSTD(1)),
-    ADD COLUMN IF NOT EXISTS token_error    LowCardinality(String) COMMENT '凭证无效的原因 / why the token gives no credit; empty when it does or when there is none',
+    ADD COLUMN IF NOT EXISTS token_error    String                 COMMENT '凭证无效的原因 / why the token gives no credit; empty when it does or when there is none' CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS link           String                 COMMENT '事件自带的短链 / link that the event names' CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS click_time     Nullable(DateTime64(3, 'UTC')) COMMENT '归因点击的时间 / when the credited click happened',
-    ADD COLUMN IF NOT EXISTS first_guide_id LowCardinality(String) COMMENT '首次触达导购 / guide of the first touch',
+    ADD COLUMN IF NOT EXISTS first_guide_id String                 COMMENT '首次触达导购 / guide of the first touch' CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS first_link     String                 COMMENT '首次触达短链 / link of the first touch' CODEC(ZSTD(1)),
-    ADD COLUMN IF NOT EXISTS first_variant  LowCardinality(String) COMMENT '首次触达测试版本 / arm of the first touch',
-    ADD COLUMN IF NOT EXISTS store_id       LowCardinality(String) COMMENT '门店编号（归因导购所属） / store of the credited guide when the event was taken in',
-    ADD COLUMN IF NOT EXISTS region_id      LowCardinality(String) COMMENT '区域编号（归因导购所属） / region of that store',
-    ADD COLUMN IF NOT EXISTS campaign_id    LowCardinality(String) COMMENT '活动编号（归因短链所属） / campaign of the credited link, or that the event names',
-    ADD COLUMN IF NOT EXISTS touchpoint     LowCardinality(String) COMMENT '触点（归因短链所属） / touchpoint of the credited link, or that the event names',
+    ADD COLUMN IF NOT EXISTS first_variant  String                 COMMENT '首次触达测试版本 / arm of the first touch' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS store_id       String                 COMMENT '门店编号（归因导购所属） / store of the credited guide when the event was taken in' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS region_id      String                 COMMENT '区域编号（归因导购所属） / region of that store' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS campaign_id    String                 COMMENT '活动编号（归因短链所属） / campaign of the credited link, or that the event names' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS touchpoint     String                 COMMENT '触点（归因短链所属） / touchpoint of the credited link, or that the event names' CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS is_late        Bool                   COMMENT '是否迟到 / its window had closed when it came',
     ADD COLUMN IF NOT EXISTS retransmitted  Bool                   COMMENT '是否重传 / sent again after an unknown outcome',
     ADD COLUMN IF NOT EXISTS clamped        Bool                   COMMENT '时间是否修正 / its time was ahead of the broker''s clock and was set back';
@@ -28,7 +28,8 @@ ALTER TABLE {database}.conversion_windows {on_cluster}
 -- partitions was raised). Rows are absolute: "all events of this customer in this partition up to offset `version`";
 -- the highest version wins. Every column but `state` is what `state` says, for SQL; the view `customers` merges.
 --
--- A worker looks up some hundred customers a batch: small granules in small blocks, so that each look-up reads little.
+-- A worker looks up some thousand customers a batch: small granules in small blocks, so that each look-up reads little.
+-- Of a million, 500 cost 34 ms of processor and 8,000 138 ms; with granules of 128 45 ms and 209 ms.
 CREATE TABLE IF NOT EXISTS {database}.customer_states {on_cluster}
 (
     customer_id      String                          COMMENT '客户编号 / customer',
@@ -66,7 +67,7 @@ CREATE TABLE IF NOT EXISTS {database}.customer_states {on_cluster}
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
 ORDER BY (customer_id, kafka_partition)
-SETTINGS {deduplication_window}, index_granularity = 128, min_compress_block_size = 16384, max_compress_block_size = 32768
+SETTINGS {deduplication_window}, index_granularity = 256, min_compress_block_size = 16384, max_compress_block_size = 32768
 COMMENT '客户状态（每分区一行） / state of customers, a row per Kafka partition';
 
 -- Two ids of one person. The newest statement about an alias wins. Asked for from both ends.

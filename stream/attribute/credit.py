@@ -69,6 +69,12 @@ def leads_to(click: Touch, time_ms: int) -> bool:
     return click.at_ms <= time_ms + SKEW_MS
 
 
+def touches_before(customer: CustomerState, time_ms: int, lookback: LookBack) -> list[Touch]:
+    """The customer's own clicks that an event may follow from, ascending: with any, no other evidence is asked for."""
+    since_ms = time_ms - lookback.customer_ms
+    return [touch for touch in customer.touches if since_ms <= touch.at_ms <= time_ms]
+
+
 def credit(event: Conversion, time_ms: int, evidence: Evidence, lookback: LookBack) -> Credit:
     """Apply the rules in their order.
 
@@ -82,8 +88,7 @@ def credit(event: Conversion, time_ms: int, evidence: Evidence, lookback: LookBa
         The credit without its facts, which the caller stamps. The first touch is the earliest that is known of the
         customer within the look-back, or the credited click.
     """
-    touches = evidence.customer.touches if evidence.customer else ()
-    known = [touch for touch in touches if time_ms - lookback.customer_ms <= touch.at_ms <= time_ms]
+    known = touches_before(evidence.customer, time_ms, lookback) if evidence.customer else []
     latest_ms = time_ms + SKEW_MS
     token, visitor = evidence.token, evidence.visitor
     if token is not None and leads_to(token, time_ms):

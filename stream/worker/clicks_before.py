@@ -3,13 +3,21 @@
 import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.attribution import SKEW_MS, Touch
 from schemas.conversions import Conversion
 from stream.attribute.credit import LookBack, wants_guide_clicks
 from stream.sink import lookups
 from stream.worker.sink import Sink
+
+_DAY_MS: Final = 86_400_000
+
+
+def last_before(clicks: Sequence[Touch], time_ms: int) -> Touch | None:
+    """The last of some clicks, ascending, that an event may follow from."""
+    place = bisect_right(clicks, time_ms + SKEW_MS, key=lambda click: click.at_ms)
+    return clicks[place - 1] if place else None
 
 
 class Clicks(NamedTuple):
@@ -20,11 +28,7 @@ class Clicks(NamedTuple):
 
     def of_visitor(self, event: Conversion, time_ms: int) -> Touch | None:
         """The last click of the event's visitor that the event may follow from."""
-        clicks = self.by_visitor.get(event.get("visitor_id", ""))
-        if not clicks:
-            return None
-        place = bisect_right(clicks, time_ms + SKEW_MS, key=lambda click: click.at_ms)
-        return clicks[place - 1] if place else None
+        return last_before(self.by_visitor.get(event.get("visitor_id", ""), ()), time_ms)
 
     def of_guide(self, event: Conversion) -> Sequence[Touch]:
         """Clicks of the acting guide; the rule looks at their times."""
@@ -50,8 +54,17 @@ class ClicksBefore:
             return {}
         times = [time_ms for _, time_ms in visitors]
         since_ms, until_ms = min(times) - self._lookback.visitor_ms, max(times) + SKEW_MS
-        ids = {visitor for visitor, _ in visitors}
-        return await self._sink.ask("last_clicks", lambda ch: lookups.last_clicks(ch, ids, since_ms, until_ms))
+        # Most have clicked just before: a day is read for all, the rest of the look-back for those who are not in it.
+        recent_ms = max(since_ms, min(times) - _DAY_MS)
+        found = await self._last_clicks({visitor for visitor, _ in visitors}, recent_ms, until_ms)
+        left = {visitor for visitor, time_ms in visitors if last_before(found.get(visitor, ()), time_ms) is None}
+        if left and since_ms < recent_ms:
+            for visitor, clicks in (await self._last_clicks(left, since_ms, recent_ms - 1)).items():
+                found[visitor] = [*clicks, *found.get(visitor, ())]
+        return found
+
+    async def _last_clicks(self, visitors: set[str], since_ms: int, until_ms: int) -> dict[str, list[Touch]]:
+        return await self._sink.ask("last_clicks", lambda ch: lookups.last_clicks(ch, visitors, since_ms, until_ms))
 
     async def _of_guides(self, moments: set[tuple[str, int]]) -> Mapping[str, Sequence[Touch]]:
         if not moments:

@@ -21,7 +21,7 @@ from schemas.topics import CONVERSIONS
 from schemas.windows import Facts
 from stream.aggregate.conversions import ConversionPartition, ConversionTally, Counting
 from stream.attribute.consent import nameless, withdrawn, withheld
-from stream.attribute.credit import Evidence, LookBack, credit
+from stream.attribute.credit import Evidence, LookBack, credit, touches_before
 from stream.attribute.refund import PAID, Order, order_event_id
 from stream.base import metrics
 from stream.base.clock import Clock
@@ -247,9 +247,17 @@ class ConversionPath:
     async def _known(self, accepted: Sequence[Incoming], customers: Customers) -> Known:
         await customers.load(customers_in([one.event for one in accepted]))
         tokens = await self._tokens.read(one.event["token"] for one in accepted if one.event.get("token"))
-        # Clicks are looked for where no token names one.
-        without = [(one.event, one.time_ms) for one in accepted if not named(one.event, one.time_ms, tokens).click]
+        # Clicks are looked for where neither the token nor what is known of the customer names one.
+        without = [
+            (one.event, one.time_ms)
+            for one in accepted
+            if not named(one.event, one.time_ms, tokens).click and not self._explained(one, customers)
+        ]
         return Known(tokens, await self._clicks.find(without))
+
+    def _explained(self, one: Incoming, customers: Customers) -> bool:
+        customer_id = one.event.get("customer_id", "")
+        return bool(customer_id and touches_before(customers.known(customer_id), one.time_ms, self._lookback))
 
     def _credit(
         self, one: Incoming, known: Known, orders: Mapping[str, Order], customers: Customers, found: Credited

@@ -26,8 +26,8 @@ Fail = Callable[[BaseException], None]
 
 _IDLE_S: Final = 10.0
 """A partition without an event for so long follows the wall clock, so that its windows close."""
-_MARKS_AT_ONCE: Final = 240
-"""Marked windows that are looked at together: four hours of a partition."""
+_MARKS_AT_ONCE: Final = 1_440
+"""Marked windows that are looked at together: a day of a partition."""
 _logger = log.get(__name__)
 
 

@@ -12,17 +12,27 @@ import faust
 import msgspec
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 
+from schemas.attribution import Credit, Touch
 from schemas.click_record import ClickRecord
-from schemas.topics import CLICKS
+from schemas.conversions import Conversion, decode_conversion
+from schemas.customers import CustomerState, decode_state, encode_state
+from schemas.token import verify
+from schemas.topics import CLICKS, CONVERSIONS
 from stream.aggregate.partition import Partition, Recovered
 from stream.aggregate.tally import Tally
+from stream.attribute.credit import Evidence, LookBack, credit
+from stream.attribute.customer import apply as apply_event
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.settings import Settings, load
+from stream.base.token_keys import token_keys
 from stream.enrich.clicks import ClickEnricher
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
 from stream.sink.migrate import migrate
 from stream.sink.rows import CLICK_COLUMNS, ClickColumns, ClickEncoder
 from stream.worker.app import make_app
@@ -34,6 +44,8 @@ from stream.worker.transport import Consumer
 from stream.worker.wiring import make_parts
 
 BLOCK = 5_000
+USUAL = fetcher.PartitionRecords.__base__
+"""What ours is derived from."""
 
 
 class Meter:
@@ -96,8 +108,15 @@ async def windows(settings: Settings, meter: Meter) -> None:
     await asyncio.sleep(3600)
 
 
+def read_as_usual() -> None:
+    """Read records as aiokafka does: plain Faust asks for fields that ours do not have."""
+    fetcher.MemoryRecords = MemoryRecords
+    fetcher.PartitionRecords = USUAL
+
+
 async def plain(settings: Settings, meter: Meter) -> None:
     """The same job as a Faust tutorial would write it: one event at a time, a windowed Table."""
+    read_as_usual()
     admin = await ClickHouse.connect(settings, database="")
     await migrate(admin, settings)
     clickhouse = await ClickHouse.connect(settings)
@@ -146,6 +165,62 @@ async def plain(settings: Settings, meter: Meter) -> None:
     await asyncio.sleep(3600)
 
 
+async def customers(settings: Settings, meter: Meter) -> None:
+    """Conversions as a Faust tutorial would count them: one event at a time, a Table with a customer's state."""
+    read_as_usual()
+    admin = await ClickHouse.connect(settings, database="")
+    await migrate(admin, settings)
+    clickhouse = await ClickHouse.connect(settings)
+    app = faust.App(
+        "plain-customers",
+        broker=f"kafka://{settings.kafka.bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_partitions=settings.kafka.conversions_partitions,
+        datadir=settings.data.dir / "plain",
+        autodiscover=False,
+    )
+    topic = app.topic(settings.topic(CONVERSIONS), value_serializer="raw")
+    table = app.Table("customers", partitions=settings.kafka.conversions_partitions)
+    keys = token_keys(settings).by_id
+    lookback = LookBack.of(customer_days=90, visitor_days=30, guide_minutes=30)
+    raw: list[RawConversion] = []
+
+    def credited(event: Conversion, time_ms: int) -> Credit:
+        """By the token or by what the table knows; the state goes back into the table."""
+        who, token = event.get("customer_id", ""), event.get("token")
+        read = verify(token, keys) if token else None
+        click = Touch(read.at_ms, token, str(read.link_number)) if token and read else None
+        known = table.get(who) if who else None
+        state = decode_state(known) if known else CustomerState()
+        given = credit(event, time_ms, Evidence(token=click, customer=state), lookback)
+        if who:
+            apply_event(state, event, time_ms, click)
+            table[who] = encode_state(state).decode()
+        return given
+
+    @app.agent(topic)
+    async def take(stream: Any) -> None:
+        try:
+            async for one in stream.events():
+                message = one.message
+                now_ms = round(message.timestamp * 1000) if message.timestamp < 1e11 else int(message.timestamp)
+                event = decode_conversion(one.value, now_ms, 300_000, currency="CNY")
+                time_ms = min(event["occurred_at"], now_ms)
+                raw.append(RawConversion(event, message.offset, now_ms, time_ms, credited(event, time_ms)))
+                if len(raw) >= BLOCK:
+                    block = conversion_block(raw, partition=message.partition, received_ms=wall_clock())
+                    await clickhouse.insert("conversions", CONVERSION_COLUMNS, block)
+                    raw.clear()
+                meter.add(1)
+        except Exception as error:  # noqa: BLE001 - Faust would restart the agent and go on
+            _fail(error)
+
+    settings.data.dir.joinpath("plain").mkdir(parents=True, exist_ok=True)
+    await app.start()
+    await asyncio.sleep(3600)
+
+
 def _fail(error: BaseException) -> None:
     print(repr(error), file=sys.stderr, flush=True)
     os._exit(1)
@@ -154,4 +229,5 @@ def _fail(error: BaseException) -> None:
 if __name__ == "__main__":
     tune_collector()
     gc.freeze()
-    asyncio.run({"raw": raw, "windows": windows, "plain": plain}[sys.argv[1]](load(), Meter(int(sys.argv[2]))))
+    jobs = {"raw": raw, "windows": windows, "plain": plain, "customers": customers}
+    asyncio.run(jobs[sys.argv[1]](load(), Meter(int(sys.argv[2]))))
