@@ -10,7 +10,6 @@
 """
 
 import re
-import tomllib
 from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 from stream.api.signatures import read_secret
 from stream.base.errors import SettingsError
 from stream.base.settings import Settings
+from stream.base.toml_file import read_toml
 from stream.mapping import KEYS, Mapper, Nested, Problems, compile_mapping, read_mapping
 
 WEBHOOK_ID: Final = "webhook.id"
@@ -50,9 +50,7 @@ def load_sources(settings: Settings) -> Dict[str, Source]:
     problems = Problems()
     sources = read_sources(_toml(path), problems, settings.brand.zone)
     if problems.found:
-        raise SettingsError(
-            f"GUIDESTREAM_WEBHOOKS_CONFIG_FILE: {path} cannot be used:\n  " + "\n  ".join(problems.found)
-        )
+        raise SettingsError(f"{_VARIABLE}: {path} cannot be used:\n  " + "\n  ".join(problems.found))
     return sources
 
 
@@ -99,11 +97,6 @@ def _secrets(raw: Any, where: str, problems: Problems) -> list[bytes]:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
-        if len(data) > MAX_FILE_BYTES:
-            raise SettingsError(f"{_VARIABLE}: {path} has more than {MAX_FILE_BYTES} bytes")
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except OSError as error:
-        raise SettingsError(f"{_VARIABLE}: {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # no TOML, or not UTF-8
-        raise SettingsError(f"{_VARIABLE}: {path} is no TOML: {error}") from error
+        return read_toml(path, max_bytes=MAX_FILE_BYTES)
+    except ValueError as error:
+        raise SettingsError(f"{_VARIABLE}: {path} {error}") from error

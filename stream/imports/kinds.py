@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from stream.base.errors import InputError
+from stream.base.toml_file import read_toml
 from stream.mapping import KEYS, Mapping, Problems, read_mapping
 
 Kind = Literal["orders", "messages", "tasks", "costs", "customers"]
@@ -45,10 +46,6 @@ def _changed(builtin: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 def _own(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than {_MAX_BYTES} bytes", field="--mapping")
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", field="--mapping") from error
-    except ValueError as error:  # no TOML, or not UTF-8
-        raise InputError(f"{path} is no TOML: {error}", field="--mapping") from error
+        return read_toml(path, max_bytes=_MAX_BYTES)
+    except ValueError as error:
+        raise InputError(f"{path} {error}", field="--mapping") from error

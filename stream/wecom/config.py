@@ -12,18 +12,19 @@ counts once. The command callback of a third-party suite has the suite's id as `
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from stream.base.errors import SettingsError
+from stream.base.toml_file import read_toml
 from stream.wecom.callback import Corp
 from stream.wecom.crypto import KEY_TEXT, key_of
 
 MAX_BYTES: Final = 256 * 1024
 MAX_CORPS: Final = 64
 """Each is a label of metrics."""
+_VARIABLE: Final = "GUIDESTREAM_WECOM_CONFIG_FILE"
 SECRETS: Final = frozenset({"token", "encoding_aes_key"})
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -56,7 +57,7 @@ def load(path: Path | None) -> dict[str, Corp]:
     tables = _tables(path)
     problems = list(_problems(tables))
     if problems:
-        raise SettingsError(f"{path} cannot be used:\n  " + "\n  ".join(problems))
+        raise SettingsError(f"{_VARIABLE}: {path} cannot be used:\n  " + "\n  ".join(problems))
     return {name: _corp(name, table) for name, table in tables.items()}
 
 
@@ -69,17 +70,9 @@ def shown(corps: Mapping[str, Corp]) -> Iterator[str]:
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise SettingsError(f"{path}: more than {MAX_BYTES} bytes; is it the right file?")
-        return tomllib.loads(raw.decode())
-    except OSError as error:
-        raise SettingsError(f"{path}: it cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: not TOML: {error}") from None
+        return read_toml(path, max_bytes=MAX_BYTES)
+    except ValueError as error:
+        raise SettingsError(f"{_VARIABLE}: {path} {error}") from error
 
 
 def _problems(tables: Mapping[str, Any]) -> Iterator[str]:

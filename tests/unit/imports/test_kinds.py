@@ -110,7 +110,7 @@ def test_rules_of_an_operator_replace_the_known_ones(file: Path, tmp_path: Path)
     ("content", "says"),
     [
         (b"x", "no TOML"),
-        (b"\xff", "no TOML"),
+        (b"\xff", "not UTF-8"),
         (b"names = 5", "names: give a table"),
         (b"colour = 1", "colour: there is no such key"),
         (b'events = []\ntimezone = "x"', r"timezone: .*\n.*events: give"),

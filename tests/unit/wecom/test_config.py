@@ -89,8 +89,8 @@ def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
     [
         ("", "there is no table"),
         ("# nothing\n", "there is no table"),
-        ("[brand", "not TOML"),
-        (CONFIG + CONFIG, "not TOML"),
+        ("[brand", "no TOML"),
+        (CONFIG + CONFIG, "no TOML"),
         (CONFIG * 1000 + "#" * MAX_BYTES, "is it the right file?"),
         (CONFIG.replace("[brand]", "[BRAND]"), "a name has 1 to 32 characters"),
         (CONFIG.replace("[brand]", "[_x]"), "a name has 1 to 32 characters"),
