@@ -11,7 +11,7 @@ from stream.base.metrics import API_REQUESTS, API_SECONDS
 
 OTHER: Final = "other"
 """The label of requests that no route has: what stands in their path is anybody's."""
-_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
 _ERROR: Final = 500
 """What an error that nobody caught is answered with, further out than this."""
 

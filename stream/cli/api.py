@@ -4,13 +4,13 @@ import typer
 
 from stream.base import log, settings
 
-api = typer.Typer(add_completion=False)
+api = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"api": api}
 
 
-@api.callback(invoke_without_command=True)
+@api.command()
 def run() -> None:
-    """Answer until SIGTERM or Ctrl-C: health, and the registry to read. Its document is at /openapi.json."""
+    """Take events in (POST /v1/events, webhooks, WeCom, landing pages) until SIGTERM or Ctrl-C; see /openapi.json."""
     import asyncio  # noqa: PLC0415 - these load only when called for
 
     from stream.api.process import serve  # noqa: PLC0415

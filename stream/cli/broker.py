@@ -4,11 +4,11 @@ import typer
 
 from stream.base import log, settings
 
-broker = typer.Typer(add_completion=False)
+broker = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"broker": broker}
 
 
-@broker.callback(invoke_without_command=True)
+@broker.command()
 def run() -> None:
     """Run one node of real Apache Kafka on 127.0.0.1 until SIGTERM or Ctrl-C; data is kept below data.dir."""
     from stream.embedded.broker import node  # noqa: PLC0415 - loads only when called for

@@ -12,11 +12,11 @@ import typer
 from stream.base import settings
 from stream.base.settings_reference import Entry, entries, markdown
 
-config = typer.Typer(add_completion=False)
+config = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"config": config}
 
 
-@config.callback(invoke_without_command=True)
+@config.command()
 def run(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON array, for scripts")] = False,

@@ -11,11 +11,11 @@ import typer
 
 from stream.base import log, settings
 
-demo = typer.Typer(add_completion=False)
+demo = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"demo": demo}
 
 
-@demo.callback(invoke_without_command=True)
+@demo.command()
 def run(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="Tap for so long, then drain, audit and compare; else until Ctrl-C.")

@@ -4,11 +4,11 @@ import typer
 
 from stream.base import log, settings
 
-edge = typer.Typer(add_completion=False)
+edge = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"edge": edge}
 
 
-@edge.callback(invoke_without_command=True)
+@edge.command()
 def run() -> None:
     """Answer short links until SIGTERM or Ctrl-C; clicks are kept in a spool below data.dir and shipped to Kafka."""
     from stream.edge import process  # noqa: PLC0415 - loads only when called for

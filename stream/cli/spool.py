@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stream.spool.frame import Record
     from stream.spool.survey import Contents, Survey
 
-spool = typer.Typer(no_args_is_help=True, add_completion=False)
+spool = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 apps = {"spool": spool}
 
 _SHOWN_CHARACTERS = 2000

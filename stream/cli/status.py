@@ -15,11 +15,11 @@ from stream.embedded.ports import located
 if TYPE_CHECKING:
     from stream.embedded.status import Finding
 
-status = typer.Typer(add_completion=False)
+status = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"status": status}
 
 
-@status.callback(invoke_without_command=True)
+@status.command()
 def run(*, as_json: Annotated[bool, typer.Option("--json", help="one JSON object, for scripts")] = False) -> None:
     """Say how each part is; exit 0 when all are well, 1 when one is not."""
     from stream.embedded import status as parts  # noqa: PLC0415 - loads only when called for

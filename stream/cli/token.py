@@ -11,7 +11,7 @@ from stream.base import settings
 from stream.base.errors import TokenError
 from stream.base.token_keys import known_token_keys
 
-token = typer.Typer(no_args_is_help=True, add_completion=False)
+token = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 apps = {"token": token}
 
 

@@ -8,11 +8,11 @@ import typer
 from stream.base import settings
 from stream.embedded.ports import located
 
-topics = typer.Typer(add_completion=False)
+topics = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"topics": topics}
 
 
-@topics.callback(invoke_without_command=True)
+@topics.command()
 def run(
     *,
     apply: Annotated[

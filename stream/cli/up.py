@@ -6,11 +6,11 @@ import typer
 
 from stream.base import log, settings
 
-up = typer.Typer(add_completion=False)
+up = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"up": up}
 
 
-@up.callback(invoke_without_command=True)
+@up.command()
 def run() -> None:
     """Run broker, warehouse, edge, api and worker on this machine, and Prometheus where it is found, until Ctrl-C.
 

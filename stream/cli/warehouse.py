@@ -2,7 +2,7 @@
 
 import typer
 
-warehouse = typer.Typer(add_completion=False)
+warehouse = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"warehouse": warehouse}
 
 

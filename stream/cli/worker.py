@@ -2,11 +2,11 @@
 
 import typer
 
-worker = typer.Typer(add_completion=False)
+worker = typer.Typer(add_completion=False, rich_markup_mode=None)
 apps = {"worker": worker}
 
 
-@worker.callback(invoke_without_command=True)
+@worker.command()
 def run() -> None:
     """Run a stream worker until SIGTERM or Ctrl-C; several share the partitions between them."""
     from stream.base import log, settings  # noqa: PLC0415 - loads only when called for

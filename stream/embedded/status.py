@@ -19,6 +19,8 @@ from stream.sink.clickhouse import ClickHouse, QueryError
 
 STALE_S: Final = 60.0
 """Events that wait longer than this, in a spool or in Kafka, mean that what should take them stands still."""
+_WITH_SPOOL: Final = ("edge", "api")
+"""Processes that keep what Kafka has not got yet, by the beginning of their names."""
 _TIMEOUT_S: Final = 5.0
 _NO_SUCH_TABLE: Final = frozenset({60, 81})
 """ClickHouse's codes for an unknown table and an unknown database."""
@@ -47,7 +49,7 @@ async def status(settings: Settings, now_ms: int) -> list[Finding]:
         *(_process(name, running) for name, running in processes.items()),
         _guarded("kafka", lambda: _lag(settings, now_ms)),
         _guarded("clickhouse", lambda: _freshness(settings, now_ms)),
-        *(_spool(running) for name, running in processes.items() if running and name.startswith("edge")),
+        *(_spool(running) for name, running in processes.items() if running and name.startswith(_WITH_SPOOL)),
     )
     findings = [finding for answer in asked for finding in answer]
     if not processes:
@@ -156,7 +158,7 @@ async def _spool(running: Running) -> list[Finding]:
     answer = await http.get(running.admin_host, running.admin_port, "/metrics", timeout_s=_TIMEOUT_S)
     name = f"spool {running.process}"
     if answer.status != 200:
-        return [Finding(name, healthy=False, says="unknown: the edge's /metrics does not answer")]
+        return [Finding(name, healthy=False, says=f"unknown: /metrics of {running.process} does not answer")]
     values: dict[str, float] = {}
     for family in text_string_to_metric_families(answer.body.decode("utf-8", "replace")):
         for sample in family.samples:

@@ -15,6 +15,7 @@ from stream.base.settings import Settings, load
 from stream.embedded.ports import located
 from stream.embedded.status import Finding, status
 from stream.sink.clickhouse import ClickHouse
+from tests.support.api_process import api_process
 from tests.support.edge import edge_process
 
 MINUTE_MS = 60_000
@@ -27,14 +28,16 @@ def _by_part(findings: list[Finding]) -> dict[str, Finding]:
 async def test_all_is_well_when_all_parts_answer_and_nothing_waits(
     kafka_topics: Settings, migrated: ClickHouse, environ: dict[str, str]
 ) -> None:
-    with edge_process(environ) as edge:
+    ports = {"GUIDESTREAM_API_PORT": "0", "GUIDESTREAM_API_ADMIN_PORT": "0"}
+    with edge_process(environ) as edge, api_process(environ | ports):
         found = _by_part(await status(load(environ), wall_clock()))
     assert [part for part, finding in found.items() if not finding.healthy] == []
-    assert set(found) == {"edge", "kafka", "lag clicks", "lag conversions", "clickhouse", "spool edge"}
+    waiting = {"lag clicks", "lag conversions", "spool edge", "spool api"}
+    assert set(found) == {"edge", "api", "kafka", "clickhouse"} | waiting
     assert found["edge"].facts["pid"] == edge.process.pid
     assert found["edge"].facts["port"] == edge.port
     assert found["lag clicks"].facts["partitions"].keys() == {0, 1, 2, 3}
-    assert found["spool edge"].facts["bytes"] == 0
+    assert found["spool edge"].facts["bytes"] == found["spool api"].facts["bytes"] == 0
 
 
 async def test_events_that_nobody_takes_are_named_by_partition_and_age(

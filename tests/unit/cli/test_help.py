@@ -14,6 +14,7 @@ def test_every_command_has_a_help_of_its_own_options_alone(command: str) -> None
     assert shown.exit_code == 0
     assert "--help" in shown.output
     assert COMPLETION not in shown.output
+    assert shown.output.startswith("Usage: ")
 
 
 def test_the_shell_learns_completions_from_the_command_itself() -> None:
