@@ -20,6 +20,7 @@ CUSTOMER_COLUMNS: Final = (
 ALIAS_COLUMNS: Final = ("occurred_at", "alias", "customer_id", "event_id")
 _FIXED = Struct("<HQQqqqq")
 _MOMENT = Struct("<?q")
+_ALL: Final = (1 << 32) - 1
 _NEVER: Final = b"\x01"
 _TIME = Struct("<q")
 _TAG = Struct("<q?")
@@ -92,8 +93,8 @@ async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list
     return [Known(*key, version, decode_state(state)) for key, (version, state) in found.items()]
 
 
-async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str]) -> list[Alias]:
-    """All statements that name one of these ids, at either end."""
+async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: int = _ALL) -> list[Alias]:
+    """Statements that name one of these ids, at either end; of those that keep one id the last `most`."""
     found: list[Alias] = []
     for ids in portions(sorted(customer_ids), text_size):
         rows = await clickhouse.query(
@@ -103,8 +104,9 @@ async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str]) -> list
             UNION ALL
             SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
             WHERE customer_id IN {ids:Array(String)}
+            ORDER BY customer_aliases.occurred_at DESC LIMIT {most:UInt32} BY customer_id
             """,
-            {"ids": ids},
+            {"ids": ids, "most": most},
         )
         found += [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
     return found

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from schemas.conversions import CONVERSION_TYPES
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.parameters import number_size, portions, text_size
 
 _STRETCH_MS = 6 * 3_600_000
 """Event time of one question: memory in ClickHouse grows with the keys and visitors of it."""
-_KEYS_AT_ONCE = 1_000
 _MOST_SUSPECTS = 50_000
 """Of one stretch. Windows that are just being written are some thousands; more is a disaster of no exact size."""
 
@@ -182,8 +182,8 @@ async def compare_windows(
     for start_s, stop_s in await _stretches(clickhouse, kind, since_ms, until_ms):
         keys, suspects, compared, events = await _suspects(clickhouse, kind, start_s, stop_s)
         rows, counted, cut = rows + compared, counted + events, cut or suspects > len(keys)
-        for at in range(0, len(keys), _KEYS_AT_ONCE):
-            found = await _different(clickhouse, kind, keys[at : at + _KEYS_AT_ONCE], committed)
+        for some in portions(keys, _key_size):
+            found = await _different(clickhouse, kind, some, committed)
             different += len(found)
             difference += sum(one.events for one in found)
             first = first or (found[0] if found else None)
@@ -288,6 +288,12 @@ async def _different(
         # A row whose events all turned out to be another's says zero, and keeps the facts it once had.
         if said != counts and (_events(kind, said) or _events(kind, counts))
     ]
+
+
+def _key_size(key: Key) -> int:
+    """Bytes of a key in a parameter, with the offset that it is counted up to."""
+    numbers = (key.start_s, key.partition, (1 << 63) - 1)
+    return sum(map(number_size, numbers)) + sum(map(text_size, (key.guide_id, key.link, key.variant))) + 4
 
 
 async def _written(clickhouse: ClickHouse, kind: Kind, keys: Sequence[Key]) -> dict[Key, tuple[Measures, int]]:

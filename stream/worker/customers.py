@@ -172,11 +172,11 @@ class Customers:
         seen, new = set[str](), customer_ids
         for _ in range(_CHAIN):
             asked = new
-            found = await self._sink.ask("aliases", lambda ch, ids=asked: rows.aliases(ch, ids))  # type: ignore[misc] # bound now
+            found = await self._sink.ask("aliases", lambda ch, ids=asked: rows.aliases(ch, ids, _IDS_OF_ONE))  # type: ignore[misc] # bound now
             said += found
             seen |= new
             new = {one for statement in found for one in statement[:2]} - seen
-            if not new:
+            if not new or len(seen) > _IDS_OF_ONE * len(customer_ids):
                 break
         return said
 

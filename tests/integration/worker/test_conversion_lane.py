@@ -9,6 +9,7 @@ from schemas.erasure import CUSTOMER, VISITOR, erased_event
 from schemas.token import Signer
 from schemas.windows import Facts
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.customers import ALIAS_COLUMNS, Alias, alias_block, aliases
 from stream.worker.attributed import records
 from tests.support.bad_tokens import bad_tokens
 from tests.support.click_rows import Row, insert_clicks
@@ -177,3 +178,14 @@ async def test_bad_tokens_of_all_kinds_reject_nothing_and_credit_nobody(worker: 
     assert worker.letters.rejected == []
     assert [one.event["token"] for one in raw] == list(bad)
     assert {(one.credit.rule, one.credit.click, one.token_error != "") for one in raw} == {("none", None, True)}
+
+
+async def test_an_id_that_thousands_were_given_up_for_is_known_with_the_last_of_them(worker: Worker) -> None:
+    said = [Alias(f"old{number}", "everybody", AT_MS - number, f"e{number}") for number in range(5_000)]
+    await worker.clickhouse.insert("customer_aliases", ALIAS_COLUMNS, alias_block(said))
+    found = await aliases(worker.clickhouse, ["everybody"], 3)
+    assert sorted(one.alias for one in found) == ["old0", "old1", "old2"]
+    lane = worker.lane()
+    await lane.take(0, {"type": "lead", "customer_id": "old1", "token": token()})
+    (raw,) = await lane.take(1, {"type": "store_visit", "customer_id": "everybody"})
+    assert raw.credit.rule == "customer"
