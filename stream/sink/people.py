@@ -8,7 +8,7 @@ from stream.base.errors import InputError
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import aliases
 
-MOST_IDS: Final = 1_000
+MOST_IDS: Final = 100
 """Of one person, or of one phone number; more is a mistake, and to erase them would take somebody else's with them."""
 
 

@@ -1,28 +1,35 @@
 """`guidestream erase` beside a running worker: nothing names the person any more, and every number is what it was."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from schemas.erasure import CUSTOMER
 from schemas.personal import phone_hashes
 from schemas.registry import Guide, Link, Owner, encode_record
 from schemas.token import Signer
 from schemas.topics import CLICKS, CONVERSIONS, REGISTRY
 from stream.base.clock import wall_clock
+from stream.base.errors import UnavailableError
 from stream.base.kafka import client_options
 from stream.base.person_keys import person_keys
 from stream.base.settings import Settings
 from stream.intake import Intake
+from stream.privacy.erase import Eraser, Wish
 from stream.sink.audit import audit
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.erasing import Erasing
 from stream.sink.kafka_log import open_log
+from stream.spool import Spool
 from tests.integration.worker.test_worker import send
 from tests.support.events import click, encode
 from tests.support.ledger import all_committed
@@ -46,7 +53,8 @@ class Shop:
     def tell(self, type_: str, customer: str = LINA, *, ago_ms: int = 0, guide: str = "g1", **more: Any) -> None:
         """One event of a customer."""
         self._number += 1
-        event = {"event_id": f"{type_}:{customer}:{self._number}", "type": type_, "customer_id": customer, **more}
+        event = {"event_id": f"{type_}:{customer}:{self._number}", "type": type_, **more}
+        event |= {"customer_id": customer} if customer else {}
         event |= {"guide_id": guide, "occurred_at": wall_clock() - ago_ms}
         outcome = self._intake.take(event)
         assert outcome.status == "accepted", outcome
@@ -119,6 +127,14 @@ class Shop:
 
 async def erase(environ: dict[str, str], *arguments: str) -> dict[str, Any]:
     """Run the command; its certificate."""
+    code, out, err = await ran(environ, *arguments)
+    assert code == 0, err
+    found: dict[str, Any] = orjson.loads(out)
+    return found
+
+
+async def ran(environ: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Run the command; its exit code and what it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -134,9 +150,7 @@ async def erase(environ: dict[str, str], *arguments: str) -> dict[str, Any]:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    found: dict[str, Any] = orjson.loads(out)
-    return found
+    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
@@ -245,4 +259,80 @@ async def test_a_customer_is_erased_while_events_flow(shop: Shop, environ: dict[
     assert third["id"] != first["id"]
     assert third["hash"] == first["hash"]
     assert await shop.where(*words) == [letter]
+    assert await shop.difference() == []
+
+
+async def test_a_phone_number_leads_to_all_who_left_it(shop: Shop, environ: dict[str, str]) -> None:
+    await history(shop)
+    twin, neighbour = "wm-twin-1", "wm-neighbour-1"
+    shop.tell("lead", twin, ago_ms=50_000, properties={"mobile": "+86 13912345678", "form": "双生"})
+    shop.tell("lead", "", ago_ms=40_000, token=shop.token, properties={"note": f"call {PHONE}", "campaign": "spring"})
+    shop.tell("order_paid", neighbour, ago_ms=30_000, order_id="o9", amount="5", visitor_id=BROWSER)
+    await shop.settled()
+    before = await shop.totals()
+    outcome = await erase(environ, "--phone", PHONE)
+    assert outcome["kind"] == "phone"
+    assert outcome["hash"] not in phone_hashes(PHONE, person_keys(shop.settings))
+    hashes = phone_hashes(PHONE, person_keys(shop.settings))
+    left = await shop.where(LINA, CRM, BROWSER, twin, "双生", *hashes)
+    assert left == ["dead_letters.value"]
+    assert await shop.totals() == before
+    assert await shop.difference() == []
+    campaign = "SELECT properties FROM conversions WHERE customer_id = '' AND type = 'lead'"
+    assert await shop.clickhouse.query(campaign) == [('{"campaign":"spring"}',)]
+    assert await shop.clickhouse.query(
+        f"SELECT startsWith(visitor_id, 'erased:'), order_id FROM conversions WHERE customer_id = '{neighbour}'"
+    ) == [(True, "o9")]
+    assert await erase(environ, "--phone", "0086 139-1234-5678") == {**outcome, "erased_now": False}
+
+
+async def test_what_waits_or_was_cut_short_is_made_up_for_by_the_next_run(
+    shop: Shop, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await history(shop)
+    before = await shop.totals()
+    waiting = Spool.of(shop.settings, "import", CONVERSIONS)
+    waiting.append(b"x", b"{}")
+    waiting.close()
+    code, _, said = await ran(environ, "--visitor", BROWSER, "--wait", "1")
+    assert (code, "import-conversions" in said, "run this again" in said) == (1, True, True)
+    shutil.rmtree(waiting.directory)
+    assert await shop.clickhouse.query("SELECT count() FROM erasures") == [(0,)]
+
+    async with open_log(shop.settings) as kafka:
+        eraser = Eraser(shop.settings, shop.clickhouse, kafka, person_keys(shop.settings), wall_clock)
+        wish = Wish(CUSTOMER, LINA)
+        person = await eraser.find(wish, 30)
+        assert set(person.customers) == {LINA, CRM}
+        with monkeypatch.context() as patched:
+            patched.setattr(Erasing, "change", AsyncMock(side_effect=UnavailableError("gone")))
+            with pytest.raises(UnavailableError, match="gone"):
+                await eraser.erase(wish, person, 30)
+        [(cut_short, finished)] = await shop.clickhouse.query(
+            "SELECT count(), countIf(finished_at IS NOT NULL) FROM erasures FINAL"
+        )
+        assert (cut_short, finished) == (3, 0)
+        assert await shop.clickhouse.query("SELECT count() FROM erasing") == [(0,)]
+        outcome = await eraser.erase(wish, await eraser.find(wish, 30), 30)
+    assert outcome.erased_now
+    assert await shop.clickhouse.query("SELECT uniqExact(id), countIf(finished_at IS NULL) FROM erasures FINAL") == [
+        (3, 0)
+    ]
+    assert await shop.where(LINA, CRM, BROWSER) == ["dead_letters.value"]
+    assert await shop.totals() == before
+    assert await shop.difference() == []
+
+
+async def test_after_consent_is_withdrawn_no_more_is_kept_of_a_customer(shop: Shop) -> None:
+    shop.tell("consent", ago_ms=60_000, properties={"given": False})
+    shop.tell(
+        "lead", ago_ms=30_000, visitor_id=BROWSER, properties={"phone": PHONE, "note": "孕妈", "campaign": "spring"}
+    )
+    shop.tell("tagged", ago_ms=20_000, properties={"tag": "高意向"})
+    shop.tell("order_paid", ago_ms=10_000, order_id="o1", amount="9", properties={"size": "forty-two"})
+    await shop.settled()
+    hashes = phone_hashes(PHONE, person_keys(shop.settings))
+    assert [one for one in await shop.where(BROWSER, "孕妈", "高意向", "forty-two", *hashes) if "spool" not in one] == []
+    rows = await shop.clickhouse.query("SELECT type, properties FROM conversions FINAL ORDER BY occurred_at")
+    assert rows[1:] == [("lead", '{"campaign":"spring"}'), ("tagged", "{}"), ("order_paid", "{}")]
     assert await shop.difference() == []

@@ -1,0 +1,35 @@
+import pytest
+
+from stream.sink.erasing_letters import Names, _named
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"c1",
+        b'{"customer_id":"c1"}',
+        b'{"customer_id": "c1", "v": ',
+        b"lead:c1:7",
+        b"c1,c2",
+        b"\xff\xfec1\x00",
+        "客户c1。".encode(),
+        b"said c1.",
+    ],
+)
+def test_an_id_counts_where_it_stands_alone(value: bytes) -> None:
+    assert Names(["c1"]).in_bytes(value)
+
+
+@pytest.mark.parametrize("value", [b"", b"c11", b"xc1", b"c1_2", b"a-c1", b"c1-a", b"c1.example", b"me@c1", b"C1"])
+def test_an_id_within_another_is_somebody_else(value: bytes) -> None:
+    assert not Names(["c1"]).in_bytes(value)
+
+
+def test_an_id_may_be_written_with_escapes() -> None:
+    assert _named([b'{"customer_id": "\\u674e\\u5a1c-7"}'], Names(["李娜-7"]))
+    assert not _named([b'{"customer_id": "\\u674e\\u5a1c-77"}'], Names(["李娜-7"]))
+
+
+def test_nobody_is_in_nothing() -> None:
+    assert not Names([]).in_bytes(b"c1")
+    assert not Names([""]).in_bytes(b"c1")
