@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, Self, TextIO
 
 from stream.base.errors import InputError
 from stream.imports.rows import MAX_COLUMNS, MAX_ROW_CHARACTERS, BadRow, Row
@@ -29,7 +29,9 @@ class CsvFile:
         self._text = io.TextIOWrapper(self._raw, encoding, newline="")
         self._number = 0
         try:
-            self._reader = csv.reader(self._text, delimiter=_delimiter(self._text), strict=True)
+            delimiter = _delimiter(self._text)
+            self._lines = _Lines(self._text)
+            self._reader = csv.reader(self._lines, delimiter=delimiter, strict=True)
             self.columns = self._head()
         except InputError:
             self.close()
@@ -38,12 +40,13 @@ class CsvFile:
 
     def rows(self) -> Iterator[Row]:
         """See `stream.imports.rows.Rows`."""
-        reader, width = self._reader, len(self.columns)
+        reader, lines, width = self._reader, self._lines, len(self.columns)
         number, line = self._number, reader.line_num
         while True:
             number += 1
             try:
                 for cells in reader:
+                    lines.left = MAX_ROW_CHARACTERS
                     if len(cells) == width and (cells[0] or any(map(str.strip, cells))):
                         yield number, cells
                     elif len(cells) != width and any(map(str.strip, cells)):
@@ -75,6 +78,30 @@ class CsvFile:
         except csv.Error as error:
             raise InputError(f"is no CSV: its head line cannot be read ({error})", field="file") from error
         raise InputError("is empty; the first line names the columns", field="file")
+
+
+class _Lines:
+    """The lines of a file; more than a row may have, in one line or within quotes over many, is an error of the row."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.left = MAX_ROW_CHARACTERS
+        """Of the row that is being read."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_ROW_CHARACTERS)
+        if not line:
+            raise StopIteration
+        self.left -= len(line)
+        if self.left <= 0:
+            while line and line[-1] not in "\r\n":
+                line = self._text.readline(MAX_ROW_CHARACTERS)
+            self.left = MAX_ROW_CHARACTERS
+            raise csv.Error(f"more than {MAX_ROW_CHARACTERS} characters")
+        return line
 
 
 def clean(cell: Any) -> str | None:

@@ -223,6 +223,24 @@ def test_a_cell_beyond_the_limit_is_a_problem_of_its_row(file: Path) -> None:
     assert [event["order_id"] for event in found.events] == ["E1"]
 
 
+@pytest.mark.parametrize(
+    "row",
+    ["a," * 1_600_000, '"' + "x" * 1_100_000, '"\n",' * 600_000 + '"'],
+    ids=["a line without an end", "a cell", "a row of many lines"],
+)
+def test_a_row_that_would_fill_the_memory_is_a_problem_and_what_follows_is_read(file: Path, row: str) -> None:
+    file.write_text(f"{HEAD}\n{row}\n{ROW}\n{ROW.replace('E1', 'E2')}\n")
+    found = taken(file)
+    assert "more than 1048576 characters" in found.problems[0].detail
+    assert found.events[-1]["order_id"] == "E2"
+
+
+def test_a_head_line_that_would_fill_the_memory_is_refused(file: Path) -> None:
+    file.write_text("a," * 600_000)
+    with pytest.raises(InputError, match=r"head line cannot be read \(more than 1048576 characters"):
+        taken(file)
+
+
 def test_null_bytes_and_escapes_are_no_way_out(file: Path) -> None:
     file.write_bytes(f"{HEAD}\nE\0\x1b[2J,2026-11-11 20:00:00,abc\x1b[2J,1,g1\n".encode())
     (problem,) = taken(file).problems
