@@ -8,6 +8,7 @@ from schemas.customers import CustomerRow, CustomerState, Relation, Tag, decode_
 from stream.sink.binary import blob, length, text, texts
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.parameters import portions, text_size
+from stream.sink.parameters import texts as texts_of
 
 CUSTOMER_COLUMNS: Final = (
     *("kafka_partition", "version", "orders", "revenue", "refunds", "margin", "updated_at"),
@@ -83,7 +84,7 @@ async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list
         rows = await clickhouse.query(
             "SELECT customer_id, kafka_partition, version, state FROM customer_states "
             "WHERE customer_id IN {ids:Array(String)}",
-            {"ids": ids},
+            {"ids": texts_of(ids)},
         )
         # Rows that a merge has not dropped yet: fewer bytes than sorting them out there would cost.
         for customer_id, partition, version, state in rows:
@@ -106,7 +107,7 @@ async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: i
             WHERE customer_id IN {ids:Array(String)}
             ORDER BY customer_aliases.occurred_at DESC LIMIT {most:UInt32} BY customer_id
             """,
-            {"ids": ids, "most": most},
+            {"ids": texts_of(ids), "most": most},
         )
         found += [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
     return found

@@ -6,13 +6,32 @@ built in has no such limits.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 Value = TypeVar("Value")
 _MOST: Final = 2_000
 _MOST_BYTES: Final = 100_000
 _ESCAPED: Final = re.compile(r"['\\\x00-\x1f]")
+
+
+class _Literal:
+    """A value as the server reads it: the client puts in the text of what it does not know."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def texts(values: Sequence[str]) -> Any:
+    """A parameter of type Array(String); the client alone would look at each character of each of them."""
+    if _ESCAPED.search("".join(values)):
+        return list(values)
+    return _Literal(f"['{quoted}']" if (quoted := "', '".join(values)) or values else "[]")
 
 
 def text_size(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from schemas.windows import Facts, WindowRow
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.parameters import portions as portions_of
-from stream.sink.parameters import text_size
+from stream.sink.parameters import text_size, texts
 
 RawTable = Literal["clicks", "conversions"]
 _EVENT_ID = {"clicks": "click_id", "conversions": "event_id"}
@@ -156,7 +156,7 @@ async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str
         rows = await clickhouse.query(
             f"SELECT DISTINCT {name}, kafka_partition, kafka_offset FROM {table} "
             f"WHERE {name} IN {{ids:Array(String)}} ORDER BY kafka_partition, kafka_offset",
-            {"ids": ids},
+            {"ids": texts(ids)},
         )
         for event_id, partition, offset in rows:
             found.setdefault(event_id, []).append((int(partition), int(offset)))

@@ -16,16 +16,18 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 
-from schemas.attribution import Credit, Touch
+from schemas.attributed import encode_attributed
+from schemas.attribution import Touch
 from schemas.click_record import ClickRecord
 from schemas.conversions import Conversion, decode_conversion
 from schemas.customers import CustomerState, decode_state, encode_state
 from schemas.token import verify
-from schemas.topics import CLICKS, CONVERSIONS
+from schemas.topics import ATTRIBUTED, CLICKS, CONVERSIONS
 from stream.aggregate.partition import Partition, Recovered
 from stream.aggregate.tally import Tally
 from stream.attribute.credit import Evidence, LookBack, credit
 from stream.attribute.customer import apply as apply_event
+from stream.attribute.customer import summary
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.settings import Settings, load
@@ -33,6 +35,7 @@ from stream.base.token_keys import token_keys
 from stream.enrich.clicks import ClickEnricher
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
+from stream.sink.customers import CUSTOMER_COLUMNS, Known, customer_row
 from stream.sink.migrate import migrate
 from stream.sink.rows import CLICK_COLUMNS, ClickColumns, ClickEncoder
 from stream.worker.app import make_app
@@ -46,6 +49,7 @@ from stream.worker.wiring import make_parts
 BLOCK = 5_000
 USUAL = fetcher.PartitionRecords.__base__
 """What ours is derived from."""
+LOOKBACK = LookBack.of(customer_days=90, visitor_days=30, guide_minutes=30)
 
 
 class Meter:
@@ -166,52 +170,54 @@ async def plain(settings: Settings, meter: Meter) -> None:
 
 
 async def customers(settings: Settings, meter: Meter) -> None:
-    """Conversions as a Faust tutorial would count them: one event at a time, a Table with a customer's state."""
+    """The same job for conversions as a Faust tutorial would write it: one at a time, Tables, a topic to send to.
+
+    It looks an event id up in a Table, the customer's state in another, credits by the token or that state, counts in a
+    windowed Table, tells the topic `attributed`, and writes raw rows and customers in blocks.
+    """
     read_as_usual()
     admin = await ClickHouse.connect(settings, database="")
     await migrate(admin, settings)
     clickhouse = await ClickHouse.connect(settings)
+    partitions = settings.kafka.conversions_partitions
     app = faust.App(
         "plain-customers",
         broker=f"kafka://{settings.kafka.bootstrap}",
         store="memory://",
         web_enabled=False,
-        topic_partitions=settings.kafka.conversions_partitions,
+        topic_partitions=partitions,
         datadir=settings.data.dir / "plain",
         autodiscover=False,
     )
     topic = app.topic(settings.topic(CONVERSIONS), value_serializer="raw")
-    table = app.Table("customers", partitions=settings.kafka.conversions_partitions)
-    keys = token_keys(settings).by_id
-    lookback = LookBack.of(customer_days=90, visitor_days=30, guide_minutes=30)
-    raw: list[RawConversion] = []
+    attributed = app.topic(settings.topic(ATTRIBUTED), value_serializer="raw", key_serializer="raw")
+    states = app.Table("customers", partitions=partitions)
+    seen = app.Table("seen", partitions=partitions)
+    minutes = app.Table("minutes", default=int, partitions=partitions).tumbling(60.0, expires=300.0)
+    book = _Book(settings)
 
-    def credited(event: Conversion, time_ms: int) -> Credit:
-        """By the token or by what the table knows; the state goes back into the table."""
-        who, token = event.get("customer_id", ""), event.get("token")
-        read = verify(token, keys) if token else None
-        click = Touch(read.at_ms, token, str(read.link_number)) if token and read else None
-        known = table.get(who) if who else None
-        state = decode_state(known) if known else CustomerState()
-        given = credit(event, time_ms, Evidence(token=click, customer=state), lookback)
-        if who:
-            apply_event(state, event, time_ms, click)
-            table[who] = encode_state(state).decode()
-        return given
+    async def write(partition: int) -> None:
+        now_ms = wall_clock()
+        await clickhouse.insert("conversions", CONVERSION_COLUMNS, book.raw_block(partition, now_ms))
+        await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, book.customer_block(partition, now_ms))
 
     @app.agent(topic)
     async def take(stream: Any) -> None:
         try:
             async for one in stream.events():
                 message = one.message
-                now_ms = round(message.timestamp * 1000) if message.timestamp < 1e11 else int(message.timestamp)
-                event = decode_conversion(one.value, now_ms, 300_000, currency="CNY")
-                time_ms = min(event["occurred_at"], now_ms)
-                raw.append(RawConversion(event, message.offset, now_ms, time_ms, credited(event, time_ms)))
-                if len(raw) >= BLOCK:
-                    block = conversion_block(raw, partition=message.partition, received_ms=wall_clock())
-                    await clickhouse.insert("conversions", CONVERSION_COLUMNS, block)
-                    raw.clear()
+                event = decode_conversion(one.value, wall_clock(), 300_000, currency="CNY")
+                if not seen.get(event["event_id"]):
+                    seen[event["event_id"]] = 1
+                    who = event.get("customer_id", "")
+                    raw = book.take(event, message.offset, states.get(who) if who else None)
+                    if who:
+                        states[who] = encode_state(book.states[who][1]).decode()
+                    minutes[f"{raw.credit.guide_id}|{raw.credit.link}|{event['type']}"] += 1
+                    key, value = encode_attributed(event, raw.credit, message.partition, message.offset, raw.time_ms)
+                    await attributed.send(key=key, value=value)
+                if len(book.raw) >= BLOCK:
+                    await write(message.partition)
                 meter.add(1)
         except Exception as error:  # noqa: BLE001 - Faust would restart the agent and go on
             _fail(error)
@@ -219,6 +225,44 @@ async def customers(settings: Settings, meter: Meter) -> None:
     settings.data.dir.joinpath("plain").mkdir(parents=True, exist_ok=True)
     await app.start()
     await asyncio.sleep(3600)
+
+
+class _Book:
+    """What plain Faust has taken since it last wrote."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.raw: list[RawConversion] = []
+        self.states: dict[str, tuple[int, CustomerState]] = {}
+        self._keys = token_keys(settings).by_id
+
+    def take(self, event: Conversion, offset: int, known: str | None) -> RawConversion:
+        """Credit one and take it into its customer's state."""
+        time_ms, who, token = event["occurred_at"], event.get("customer_id", ""), event.get("token")
+        read = verify(token, self._keys) if token else None
+        click = Touch(read.at_ms, token, str(read.link_number)) if token and read else None
+        state = decode_state(known) if known else CustomerState()
+        given = credit(event, time_ms, Evidence(token=click, customer=state), LOOKBACK)
+        if who:
+            apply_event(state, event, time_ms, click)
+            self.states[who] = (offset, state)
+        raw = RawConversion(event, offset, time_ms, time_ms, given)
+        self.raw.append(raw)
+        return raw
+
+    def raw_block(self, partition: int, now_ms: int) -> bytes:
+        """The raw rows, which are then forgotten."""
+        block = conversion_block(self.raw, partition=partition, received_ms=now_ms)
+        self.raw.clear()
+        return block
+
+    def customer_block(self, partition: int, now_ms: int) -> bytes:
+        """The customers, likewise."""
+        block = b"".join(
+            customer_row(Known(who, partition, offset, state), summary(state, 172_800_000), updated_ms=now_ms)
+            for who, (offset, state) in self.states.items()
+        )
+        self.states.clear()
+        return block
 
 
 def _fail(error: BaseException) -> None:
