@@ -24,7 +24,7 @@ from schemas.personal_names import KINDS, PHONE, kind_of
 from schemas.phones import has_mobile, is_mobile, mobiles_in, normal_phone
 from schemas.rejects import Reject
 
-__all__ = ["PersonKeys", "phone_hashes", "protect"]
+__all__ = ["PersonKeys", "phone_hashes", "protect", "protect_json", "protect_text"]
 
 MAX_NUMBERS: Final = 8
 """Mobile numbers read out of one phone property; hashes of more would not fit into it."""
@@ -60,6 +60,20 @@ def protect(event: Conversion, keys: PersonKeys) -> Conversion:
         return event
     changed = _protected(properties, keys)
     return event if changed is properties else {**event, "properties": changed}
+
+
+def protect_json(value: Any, keys: PersonKeys, levels: int) -> Any:
+    """A decoded JSON value without what its names say is personal, and without mobile numbers.
+
+    Raises:
+        Reject: it is nested deeper than `levels`, or the id of a customer in it is a phone number.
+    """
+    return _within("", value, keys, levels)
+
+
+def protect_text(text: str, keys: PersonKeys) -> str:
+    """Text with the mobile numbers in it replaced; the same object when there are none."""
+    return _without_mobiles("", text, keys)
 
 
 def phone_hashes(phone: str, keys: PersonKeys) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion, decode_conversion
 from schemas.erasure import ERASED
 from schemas.money import units
-from schemas.personal import PersonKeys, protect
+from schemas.personal import PersonKeys, protect, protect_text
+from schemas.personal_bytes import protect_bytes
 from schemas.rejects import Reject
 from schemas.topics import CONVERSIONS
 from schemas.windows import Facts
@@ -191,7 +192,7 @@ class ConversionPath:
                 event = decode_conversion(record.value, appended, self._future_ms, currency=self._currency)
                 event = protect(event, self._person_keys)
             except Reject as reject:
-                rejected.append(dead_letter(record, "validate", reject))
+                rejected.append(_nameless(dead_letter(record, "validate", reject), self._person_keys))
             else:
                 time_ms = min(event["occurred_at"], appended)
                 good.append(Incoming(event, record.offset, appended, time_ms, again))
@@ -312,6 +313,17 @@ def _credit_again(one: Incoming, decided: RawConversion, customers: Customers, f
         customers.apply(one.event, one.time_ms, one.offset, own_touch(decided.credit))
     found.facts[len(found.events)] = decided.credit.facts
     found.add(one, one.event, decided.credit, decided.token_error)
+
+
+def _nameless(letter: DeadLetter, keys: PersonKeys) -> DeadLetter:
+    """A dead letter is kept for months: phone numbers are hashed in it as they are in what is accepted."""
+    return replace(
+        letter,
+        key=protect_bytes(letter.key, keys),
+        value=protect_bytes(letter.value, keys),
+        headers=[(name, protect_bytes(value, keys) or b"") for name, value in letter.headers],
+        detail=protect_text(letter.detail, keys),
+    )
 
 
 def own_touch(given: Credit) -> Touch | None:

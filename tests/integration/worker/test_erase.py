@@ -332,7 +332,17 @@ async def test_after_consent_is_withdrawn_no_more_is_kept_of_a_customer(shop: Sh
     shop.tell("order_paid", ago_ms=10_000, order_id="o1", amount="9", properties={"size": "forty-two"})
     await shop.settled()
     hashes = phone_hashes(PHONE, person_keys(shop.settings))
-    assert [one for one in await shop.where(BROWSER, "孕妈", "高意向", "forty-two", *hashes) if "spool" not in one] == []
+    left = await shop.where(BROWSER, "孕妈", "高意向", "forty-two", *hashes)
+    assert [one for one in left if "spool" not in one] == []
     rows = await shop.clickhouse.query("SELECT type, properties FROM conversions FINAL ORDER BY occurred_at")
     assert rows[1:] == [("lead", '{"campaign":"spring"}'), ("tagged", "{}"), ("order_paid", "{}")]
     assert await shop.difference() == []
+
+
+async def test_what_is_rejected_names_nobody_in_clear_either(shop: Shop) -> None:
+    bad = {"v": 1, "event_id": "e", "type": "order_paid", "occurred_at": wall_clock(), "customer_id": PHONE}
+    records = [orjson.dumps({**bad, "properties": {"name": "李娜"}}), f'{{"phone": "{PHONE}"'.encode()]
+    await send(shop.settings, CONVERSIONS, [(PHONE.encode(), record) for record in records])
+    await shop.settled()
+    assert await shop.clickhouse.query("SELECT count() FROM dead_letters") == [(2,)]
+    assert await shop.where(PHONE, "13912345678", "李娜") == []
