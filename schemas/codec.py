@@ -86,7 +86,7 @@ class Instant:
         ):
             return wrong_type(name, "an integer", value)
         if value < EPOCH_MS:
-            return Reject("past", f"{name}: {value} is before 2020-01-01")
+            return Reject("past", f"{name}: {value} is before 2020-01-01; give milliseconds since 1970 UTC")
         if value > LAST_MS:
             return Reject("out_of_range", f"{name}: {value} is above {LAST_MS}")
         return None

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from stream.base.errors import GuidestreamError
+from stream.base.terminal import printable
 
 # command -> (module below stream.cli, one line of help); the module's `apps` maps each of its commands to a Typer app
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -88,5 +89,5 @@ def run() -> None:
     try:
         app()
     except GuidestreamError as error:
-        print(f"guidestream: {error}", file=sys.stderr)  # noqa: T201 - the command line speaks
+        print(printable(f"guidestream: {error}"), file=sys.stderr)  # noqa: T201 - the command line speaks
         sys.exit(error.exit_code)

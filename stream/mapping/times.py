@@ -28,6 +28,8 @@ Reader = Callable[[Any], int]
 def time(formats: Sequence[str], zone: ZoneInfo) -> Reader:
     """A reader of times; it tries the formats in turn and raises Reject, its detail without a field name."""
     readers = [_reader(name, zone) for name in formats]
+    known = "auto" in formats
+    wanted = "; give it like 2026-11-11 20:00:00" if known else f" of the format {' or '.join(formats)}"
 
     def read(raw: Any) -> int:
         if isinstance(raw, str) and len(raw) > _MAX_CHARACTERS:
@@ -37,7 +39,7 @@ def time(formats: Sequence[str], zone: ZoneInfo) -> Reader:
                 return one(raw)
             except (ValueError, OverflowError, TypeError):
                 continue
-        raise Reject("out_of_range", f"{quoted(raw)} is no time of the format {' or '.join(formats)}")
+        raise Reject("out_of_range", f"{quoted(raw)} is no time{wanted}")
 
     return read
 
