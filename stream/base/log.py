@@ -22,7 +22,8 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
     ]
     renderer: list[Any]
     if out.isatty():
-        renderer = [structlog.dev.ConsoleRenderer()]
+        # Its own tracebacks show the variables of each frame: keys of callers, phone numbers, whole requests.
+        renderer = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     number = logging.getLevelNamesMapping()[level.upper()]

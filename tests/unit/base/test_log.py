@@ -12,11 +12,18 @@ import structlog
 from stream.base import log
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(params=[io.StringIO])
+def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    out = io.StringIO()
+    out: io.StringIO = request.param()
     log.configure(process="test", stream=out)
     yield out
     structlog.contextvars.clear_contextvars()
@@ -49,3 +56,17 @@ def test_a_library_that_repeats_itself_is_heard_once(lines: io.StringIO) -> None
 def test_what_libraries_say_below_a_warning_is_not_heard(lines: io.StringIO) -> None:
     logging.getLogger("aiokafka").info("connected")
     assert not said(lines)
+
+
+@pytest.mark.parametrize("lines", [io.StringIO, Terminal], indirect=True)
+@pytest.mark.parametrize("logger", [logging.getLogger("some.library"), log.get("stream.somewhere")])
+def test_an_error_is_told_without_the_variables_of_its_frames(lines: io.StringIO, logger: Any) -> None:
+    def fails(secret: str) -> int:
+        return len(secret) // 0
+
+    try:
+        fails(f"gs_shop_{'7' * 8}")
+    except ZeroDivisionError:
+        logger.exception("request failed")
+    assert "ZeroDivisionError" in lines.getvalue()
+    assert "gs_shop_77777777" not in lines.getvalue()
