@@ -149,7 +149,7 @@ def sabotage(lane: Lane, calls: int, hook: Hook) -> asyncio.Event:
 
 
 @pytest.mark.parametrize("zombies", [False, True], ids=["killed", "frozen"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 5])
 async def test_customers_are_what_raw_rows_make_of_them(migrated: ClickHouse, seed: int, *, zombies: bool) -> None:
     await registry(migrated, [owned("g1"), owned("g2", "b2", 2)])
     history = History(seed, migrated, zombies=zombies)
