@@ -1,6 +1,6 @@
 """Raw conversions: rows written as RowBinary blocks, each with its credit, and read back as they were written."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from struct import Struct
@@ -13,23 +13,26 @@ from schemas.conversions import CONVERSION_VERSION, Conversion
 from schemas.money import units
 from schemas.token import MalformedTokenError, unverified
 from schemas.windows import Facts
-from stream.sink.binary import blob, texts
+from stream.sink.binary import Fragments, blob, text, texts
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.parameters import number_size, portions
 
 CONVERSION_COLUMNS: Final = (
     *("occurred_at", "append_time", "received_at", "kafka_partition", "kafka_offset", "amount", "margin"),
     *("confidence", "is_late", "retransmitted", "clamped", "click_time"),
-    *("event_id", "type", "customer_id", "visitor_id", "acting_guide_id", "order_id", "currency", "token", "link"),
-    *("attribution", "credited_guide_id", "credited_link", "credited_variant", "click_id", "token_error"),
-    *("first_click_id", "first_guide_id", "first_link", "first_variant"),
-    *("store_id", "region_id", "campaign_id", "touchpoint", "properties"),
+    *("event_id", "customer_id", "visitor_id", "order_id", "token", "click_id", "first_click_id", "properties"),
+    *("type", "acting_guide_id", "currency", "link", "token_error"),
+    *("attribution", "credited_guide_id", "credited_link", "credited_variant"),
+    *("store_id", "region_id", "campaign_id", "touchpoint"),
+    *("first_guide_id", "first_link", "first_variant"),
 )
+"""What events share stands at the end, a line for what comes together: it is encoded once."""
 _FIXED = Struct("<qqqHQqqf???")
 _CLICK_TIME = Struct("<?q")
 _NO_CLICK_TIME: Final = b"\x01"
 """NULL: a flag without a value behind it."""
-_WORDS: Final = ("customer_id", "visitor_id", "guide_id", "order_id", "currency", "token", "link")
+_EMPTY: Final = text("")
+_NO_PROPERTIES: Final = text("{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +54,34 @@ def conversion_block(conversions: Iterable[RawConversion], *, partition: int, re
     """A block of `CONVERSION_COLUMNS`."""
     out: list[bytes] = []
     for raw in conversions:
-        out += _row(raw, partition, received_ms)
+        event, credit = raw.event, raw.credit
+        get: Callable[[str, str], str] = event.get  # type: ignore[assignment] # of texts alone
+        click, first = credit.click, credit.first
+        amounts = units(get("amount", "0")), units(get("margin", "0"))
+        flags = raw.late, raw.retransmitted, raw.time_ms != event["occurred_at"]
+        properties = event.get("properties")
+        out += (
+            _FIXED.pack(
+                raw.time_ms, raw.append_ms, received_ms, partition, raw.offset, *amounts, credit.confidence, *flags
+            ),
+            _CLICK_TIME.pack(False, click.at_ms) if click else _NO_CLICK_TIME,  # noqa: FBT003 - the NULL flag
+            text(event["event_id"]),
+            text(get("customer_id", "")),
+            text(get("visitor_id", "")),
+            text(get("order_id", "")),
+            text(get("token", "")),
+            text(click.click_id) if click else _EMPTY,
+            text(first.click_id) if first else _EMPTY,
+            blob(orjson.dumps(properties)) if properties else _NO_PROPERTIES,
+            _acts[event["type"], get("guide_id", ""), get("currency", ""), get("link", ""), raw.token_error],
+            _credits[credit.rule, credit.guide_id, credit.link, credit.variant, *credit.facts],
+            _places[first.guide_id, first.link, first.variant] if first else _NO_PLACE,
+        )
     return b"".join(out)
 
 
-def _row(raw: RawConversion, partition: int, received_ms: int) -> tuple[bytes, ...]:
-    event: Mapping[str, Any] = raw.event
-    credit = raw.credit
-    click, first = credit.click, credit.first
-    return (
-        _FIXED.pack(
-            *(raw.time_ms, raw.append_ms, received_ms, partition, raw.offset),
-            *(units(event.get("amount", "0")), units(event.get("margin", "0"))),
-            *(credit.confidence, raw.late, raw.retransmitted, raw.time_ms != event["occurred_at"]),
-        ),
-        _CLICK_TIME.pack(False, click.at_ms) if click else _NO_CLICK_TIME,  # noqa: FBT003 - the NULL flag
-        texts((event["event_id"], event["type"], *(event.get(word, "") for word in _WORDS))),
-        texts((credit.rule, credit.guide_id, credit.link, credit.variant)),
-        texts((click.click_id if click else "", raw.token_error)),
-        texts((first.click_id, first.guide_id, first.link, first.variant)) if first else b"\0\0\0\0",
-        texts(credit.facts),
-        blob(orjson.dumps(event.get("properties", {}))),
-    )
+_acts, _credits, _places = Fragments(texts), Fragments(texts), Fragments(texts)
+_NO_PLACE: Final = texts(("", "", ""))
 
 
 async def read_back(clickhouse: ClickHouse, partition: int, first: int, last: int) -> list[RawConversion]:

@@ -1,11 +1,11 @@
 """Customers and their aliases: rows of `customer_states` and `customer_aliases`, written as blocks and looked up."""
 
 from collections.abc import Collection, Iterable
-from struct import Struct
+from struct import Struct, pack
 from typing import Final, NamedTuple
 
-from schemas.customers import CustomerRow, CustomerState, Relation, Tag, decode_state, encode_state
-from stream.sink.binary import blob, length, text, texts
+from schemas.customers import CustomerRow, CustomerState, decode_state, encode_state
+from stream.sink.binary import Fragments, blob, length, text, texts
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.parameters import portions, text_size
 from stream.sink.parameters import texts as texts_of
@@ -14,9 +14,11 @@ CUSTOMER_COLUMNS: Final = (
     *("kafka_partition", "version", "orders", "revenue", "refunds", "margin", "updated_at"),
     *("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at", "first_order_at", "last_order_at"),
     *("consent_at", "last_active_at"),
-    *("customer_id", "state", "relations", "messages_in", "messages_out", "tags"),
-    *("first_click_id", "first_guide_id", "first_link", "first_variant"),
-    *("last_click_id", "last_guide_id", "last_link", "last_variant", "consent", "referred_by"),
+    *("customer_id", "state", "first_click_id", "last_click_id"),
+    *("first_guide_id", "first_link", "first_variant"),
+    *("last_guide_id", "last_link", "last_variant"),
+    *("consent", "referred_by"),
+    *("relations", "messages_in", "messages_out", "tags"),
 )
 ALIAS_COLUMNS: Final = ("occurred_at", "alias", "customer_id", "event_id")
 _FIXED = Struct("<HQQqqqq")
@@ -48,28 +50,36 @@ class Alias(NamedTuple):
 
 def customer_row(known: Known, row: CustomerRow, *, updated_ms: int) -> bytes:
     """One row of `CUSTOMER_COLUMNS`; `row` is the summary of the state."""
-    sums = (row.orders, row.revenue, row.refunds, row.margin, updated_ms)
     times = (
         *(row.first_added_at, row.first_touch_at, row.last_touch_at, row.first_contact_at),
         *(row.first_order_at, row.last_order_at, row.consent_at, row.last_active_at),
     )
+    sums = row.orders, row.revenue, row.refunds, row.margin
     return b"".join(
-        (
-            _FIXED.pack(known.partition, known.version, *sums),
-            *map(_moment, times),
+        [
+            _FIXED.pack(known.partition, known.version, *sums, updated_ms),
+            *[_NEVER if at_ms is None else _MOMENT.pack(False, at_ms) for at_ms in times],  # noqa: FBT003 - the NULL flag
             text(known.customer_id),
             blob(encode_state(known.state)),
+            text(row.first_click_id),
+            text(row.last_click_id),
+            _shared[row.first_guide_id, row.first_link, row.first_variant],
+            _shared[row.last_guide_id, row.last_link, row.last_variant],
+            _shared[row.consent, row.referred_by],
             length(len(row.relations)),
-            *map(_relation, row.relations),
+            *[
+                _shared[one.guide_id,] + _moment(one.added_at) + _moment(one.ended_at) + _shared[one.ended_by,]
+                for one in row.relations
+            ],
             _times(row.messages_in),
             _times(row.messages_out),
             length(len(row.tags)),
-            *map(_tag, row.tags),
-            texts((row.first_click_id, row.first_guide_id, row.first_link, row.first_variant)),
-            texts((row.last_click_id, row.last_guide_id, row.last_link, row.last_variant)),
-            texts((row.consent, row.referred_by)),
-        )
+            *[_shared[one.tag,] + _TAG.pack(one.at, one.is_set) for one in row.tags],
+        ]
     )
+
+
+_shared = Fragments(texts)
 
 
 def alias_block(aliases: Iterable[Alias]) -> bytes:
@@ -118,12 +128,4 @@ def _moment(at_ms: int | None) -> bytes:
 
 
 def _times(times: tuple[int, ...]) -> bytes:
-    return length(len(times)) + b"".join(map(_TIME.pack, times))
-
-
-def _relation(one: Relation) -> bytes:
-    return text(one.guide_id) + _moment(one.added_at) + _moment(one.ended_at) + text(one.ended_by)
-
-
-def _tag(one: Tag) -> bytes:
-    return text(one.tag) + _TAG.pack(one.at, one.is_set)
+    return length(len(times)) + pack(f"<{len(times)}q", *times)

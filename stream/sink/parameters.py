@@ -36,6 +36,8 @@ def texts(values: Sequence[str]) -> Any:
 
 def text_size(text: str) -> int:
     """Bytes that a text takes in a list of texts, at the most: with quotes, escapes and what separates it."""
+    if text.isascii() and not _ESCAPED.search(text):
+        return len(text) + 4
     return len(text.encode()) + 3 * len(_ESCAPED.findall(text)) + 4
 
 

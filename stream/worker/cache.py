@@ -25,6 +25,10 @@ class Cache(Generic[Key, Value]):
             self._items.move_to_end(key)
         return found
 
+    def peek(self, key: Key) -> Value | None:
+        """The value of a key, which counts as no use of it."""
+        return self._items.get(key)
+
     def values(self) -> ValuesView[Value]:
         """All values, the one not used for the longest time first."""
         return self._items.values()

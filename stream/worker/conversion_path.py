@@ -5,6 +5,7 @@ customers as one block; windows follow with the next flush, then `attributed`, t
 when a worker dies is made up for from the raw rows, whose credit is read back.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -359,7 +360,7 @@ def counting(event: Conversion) -> Counting:
 
 def _observe(raw: Collection[RawConversion]) -> None:
     metrics.CLAMPED.labels(CONVERSIONS).inc(sum(one.time_ms != one.event["occurred_at"] for one in raw))
-    for one in raw:
-        metrics.CREDITED.labels(one.credit.rule).inc()
-        if one.token_error:
-            metrics.TOKEN_ERRORS.labels(one.token_error).inc()
+    for rule, number in Counter([one.credit.rule for one in raw]).items():
+        metrics.CREDITED.labels(rule).inc(number)
+    for error, number in Counter([one.token_error for one in raw if one.token_error]).items():
+        metrics.TOKEN_ERRORS.labels(error).inc(number)

@@ -67,7 +67,7 @@ class Customers:
             for one in customer_ids
             if (entry := self._entries.get(one)) is None
             or now_ms - entry.read_ms > _FRESH_MS
-            or any(self._entries.get(alias) is None for alias in entry.aliases)
+            or (entry.aliases and any(self._entries.get(alias) is None for alias in entry.aliases))
         }
         metrics.LOOKUPS.labels("customers", "hit").inc(len(customer_ids) - len(missing))
         metrics.LOOKUPS.labels("customers", "miss").inc(len(missing))
@@ -151,18 +151,23 @@ class Customers:
         return rows.customer_row(known, customer.summary(entry.state, self._contact_ms), updated_ms=now_ms)
 
     def _entry(self, customer_id: str) -> _Entry:
-        entry = self._entries.get(customer_id)
+        entry = self._entries.peek(customer_id)
         assert entry is not None, "load it first"
         return entry
 
     def _take(self, customer_id: str, found: Iterable[Known], now_ms: int) -> None:
-        entry = self._entries.get(customer_id)
-        own = next((one for one in found if one.partition == self._partition), None)
+        own, others = None, []
+        for one in found:
+            if one.partition == self._partition:
+                own = one
+            else:
+                others.append(one.state)
+        entry = self._entries.peek(customer_id)
         if entry is None:
             entry = _Entry(own.state, own.version) if own else _Entry(CustomerState(), -1)
             name_no_erased(entry.state, self._erased.known)
             self._entries.put(customer_id, entry)
-        entry.others = [one.state for one in found if one.partition != self._partition]
+        entry.others = others
         entry.aliases = ()
         entry.read_ms = now_ms
 
