@@ -24,6 +24,7 @@ from stream.base.kafka import client_options
 from stream.base.person_keys import person_keys
 from stream.base.settings import Settings
 from stream.intake import Intake
+from stream.privacy import spools
 from stream.privacy.erase import Eraser, Wish
 from stream.sink.audit import audit
 from stream.sink.clickhouse import ClickHouse
@@ -31,6 +32,7 @@ from stream.sink.erasing import Erasing
 from stream.sink.kafka_log import open_log
 from stream.spool import Spool
 from tests.integration.worker.test_worker import send
+from tests.support.dying_worker import VARIABLE, arm
 from tests.support.events import click, encode
 from tests.support.ledger import all_committed
 from tests.support.workers import running
@@ -61,7 +63,7 @@ class Shop:
 
     async def settled(self) -> None:
         """Wait until all that was told is written."""
-        await asyncio.sleep(0.3)
+        await spools.shipped(self.settings, 30)
         await all_committed(self.settings, CLICKS)
         await all_committed(self.settings, CONVERSIONS)
 
@@ -346,3 +348,32 @@ async def test_what_is_rejected_names_nobody_in_clear_either(shop: Shop) -> None
     await shop.settled()
     assert await shop.clickhouse.query("SELECT count() FROM dead_letters") == [(2,)]
     assert await shop.where(PHONE, "13912345678", "李娜") == []
+
+
+async def test_a_worker_killed_while_it_erases_ends_up_where_another_would(
+    environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path
+) -> None:
+    order, module = tmp_path / "die", "tests.support.dying_worker"
+    environ[VARIABLE] = str(order)
+    async with (
+        Intake.open(ready, "api") as intake,
+        running(environ, ready, tmp_path, "one", module=module) as (worker,),
+        asyncio.timeout(200),
+    ):
+        shop = Shop(ready, migrated, intake)
+        for number, point in enumerate(("after raw rows", "after customers")):
+            somebody = f"wm-somebody-{number}"
+            shop.tell("friend_added", somebody, ago_ms=200_000)
+            shop.tell("order_paid", somebody, ago_ms=100_000, order_id=f"o{number}", amount="7")
+            shop.tell("referred", f"other-{number}", properties={"referred_by": somebody})
+            await shop.settled()
+            before = await shop.totals()
+            arm(order, point, 1)
+            erasing = asyncio.create_task(erase(environ, "--customer", somebody))
+            assert await worker.ended() == -9
+            order.unlink()
+            worker.start(module)
+            assert (await erasing)["erased_now"]
+            assert [one for one in await shop.where(somebody) if "spool" not in one] == [], point
+            assert await shop.difference() == [], point
+            assert await shop.totals() == before, point
