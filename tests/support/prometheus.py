@@ -27,6 +27,7 @@ _LABEL_VALUES = {
     "partition": ("0", "1"),
     "type": STAGES,
     "fate": ("accepted", "rejected"),
+    "outcome": ("hit", "outcome-1"),
 }
 
 
