@@ -31,7 +31,8 @@ def configure(*, process: str, level: str = "info", stream: TextIO | None = None
         processors=[*processors, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(out),
-        cache_logger_on_first_use=True,
+        # Not cached: lines are few, and commands that run within one process (tests do) set up their own level.
+        cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(process=process)
     # Libraries speak through logging: the same lines, warnings and worse only, each sentence now and then only.
