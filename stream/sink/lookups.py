@@ -9,7 +9,7 @@ from stream.sink.clickhouse import ClickHouse
 from stream.sink.parameters import number_size, portions, text_size
 
 _MINUTE_S: Final = 60
-_CLICKS_OF_A_VISITOR: Final = 50
+CLICKS_OF_A_VISITOR: Final = 50
 """The last one before an event is wanted; a batch may hold events of several times."""
 _LINKS_OF_A_GUIDE: Final = 2
 """Two different links leave open which it was: no more need be known."""
@@ -107,7 +107,7 @@ async def variants(clickhouse: ClickHouse, clicks: Collection[tuple[str, int]]) 
 async def last_clicks(
     clickhouse: ClickHouse, visitor_ids: Iterable[str], since_ms: int, until_ms: int
 ) -> dict[str, list[Touch]]:
-    """Human redirected clicks of some visitors in a stretch of time, ascending, of each visitor the last ones."""
+    """Human redirected clicks of some visitors in a stretch of time, ascending, of each visitor the last 50."""
     found: dict[str, list[Touch]] = {}
     for ids in portions(sorted(set(visitor_ids)), text_size):
         rows = await clickhouse.query(
@@ -117,13 +117,44 @@ async def last_clicks(
                 AND event_time BETWEEN fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')
                     AND fromUnixTimestamp64Milli({{until:Int64}}, 'UTC')
             ORDER BY visitor_id, event_time DESC, click_id DESC
-            LIMIT {_CLICKS_OF_A_VISITOR} BY visitor_id
+            LIMIT {CLICKS_OF_A_VISITOR} BY visitor_id
             """,
             {"ids": ids, "since": since_ms, "until": until_ms},
         )
         for visitor, *touch in reversed(rows):
             found.setdefault(visitor, []).append(_touch(*touch))
     return found
+
+
+async def clicks_at(
+    clickhouse: ClickHouse, moments: Collection[tuple[str, int]], within_ms: int
+) -> dict[str, list[Touch]]:
+    """The last such click of a visitor before each of some moments (visitor, when), ascending by visitor."""
+    found: dict[str, set[Touch]] = {}
+    for some in portions(sorted(moments), lambda moment: max(number_size(moment[1]), text_size(moment[0]))):
+        rows = await clickhouse.query(
+            f"""
+            SELECT visitor_id, argMax(({_TOUCH}), (event_time, click_id))
+            FROM clicks
+            INNER JOIN (
+                SELECT arrayJoin(arrayZip({{ids:Array(String)}}, {{times:Array(Int64)}})) AS moment,
+                    moment.1 AS visitor, fromUnixTimestamp64Milli(moment.2, 'UTC') AS at
+            ) AS m ON clicks.visitor_id = m.visitor
+            WHERE visitor_id IN {{ids:Array(String)}} AND {_HUMAN}
+                AND event_time BETWEEN at - toIntervalMillisecond({{within:Int64}})
+                    AND at + toIntervalMillisecond({{skew:Int64}})
+            GROUP BY visitor_id, at
+            """,
+            {
+                "ids": [visitor for visitor, _ in some],
+                "times": [at_ms for _, at_ms in some],
+                "within": within_ms,
+                "skew": SKEW_MS,
+            },
+        )
+        for visitor, touch in rows:
+            found.setdefault(visitor, set()).add(_touch(*touch))
+    return {visitor: sorted(touches) for visitor, touches in found.items()}
 
 
 async def guide_clicks(

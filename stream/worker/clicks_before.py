@@ -20,6 +20,16 @@ def last_before(clicks: Sequence[Touch], time_ms: int) -> Touch | None:
     return clicks[place - 1] if place else None
 
 
+def _is_full(clicks: Sequence[Touch]) -> bool:
+    """Whether there may be further ones before these, the last of a visitor."""
+    return len(clicks) >= lookups.CLICKS_OF_A_VISITOR
+
+
+def _join(found: dict[str, list[Touch]], more: Mapping[str, Sequence[Touch]]) -> None:
+    for visitor, clicks in more.items():
+        found[visitor] = sorted({*found.get(visitor, ()), *clicks})
+
+
 class Clicks(NamedTuple):
     """What was found for a batch."""
 
@@ -57,10 +67,21 @@ class ClicksBefore:
         # Most have clicked just before: a day is read for all, the rest of the look-back for those who are not in it.
         recent_ms = max(since_ms, min(times) - _DAY_MS)
         found = await self._last_clicks({visitor for visitor, _ in visitors}, recent_ms, until_ms)
-        left = {visitor for visitor, time_ms in visitors if last_before(found.get(visitor, ()), time_ms) is None}
+        left = [each for each in visitors if last_before(found.get(each[0], ()), each[1]) is None]
+        # Who has clicked a lot since then is asked for event by event: the last clicks of all hide those before.
+        hidden = {each for each in left if _is_full(found.get(each[0], ()))}
+        left = [each for each in left if each not in hidden]
         if left and since_ms < recent_ms:
-            for visitor, clicks in (await self._last_clicks(left, since_ms, recent_ms - 1)).items():
-                found[visitor] = [*clicks, *found.get(visitor, ())]
+            older = await self._last_clicks({visitor for visitor, _ in left}, since_ms, recent_ms - 1)
+            hidden |= {
+                (visitor, time_ms)
+                for visitor, time_ms in left
+                if _is_full(older.get(visitor, ())) and last_before(older[visitor], time_ms) is None
+            }
+            _join(found, older)
+        if hidden:
+            within_ms = self._lookback.visitor_ms
+            _join(found, await self._sink.ask("clicks_at", lambda ch: lookups.clicks_at(ch, hidden, within_ms)))
         return found
 
     async def _last_clicks(self, visitors: set[str], since_ms: int, until_ms: int) -> dict[str, list[Touch]]:

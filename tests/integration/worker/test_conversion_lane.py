@@ -1,6 +1,6 @@
 """One lane of conversions over real tables: credit, customers and what a restart makes up for, without a broker."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -189,3 +189,18 @@ async def test_an_id_that_thousands_were_given_up_for_is_known_with_the_last_of_
     await lane.take(0, {"type": "lead", "customer_id": "old1", "token": token()})
     (raw,) = await lane.take(1, {"type": "store_visit", "customer_id": "everybody"})
     assert raw.credit.rule == "customer"
+
+
+async def test_a_visitors_click_before_an_event_is_found_behind_many_later_ones(worker: Worker) -> None:
+    now = datetime.fromtimestamp(AT_MS / 1000, UTC)
+    days = [20, 10, 9, *[0.9] * 60, 0.7, *[0.1] * 60]
+    clicks = [Row(number, now - timedelta(days=day), number, visitor_id="v1") for number, day in enumerate(days)]
+    await insert_clicks(worker.clickhouse, clicks)
+    ages = [0, 0.5, 0.8, 5, 9.5, 15, 25, 40]
+    events = [{"type": "lead", "visitor_id": "v1", "occurred_at": AT_MS - round(age * 86_400_000)} for age in ages]
+    together = await worker.lane().take(0, *events)
+    found = [one.credit.click and round((AT_MS - one.credit.click.at_ms) / 86_400_000, 1) for one in together]
+    assert found == [0.1, 0.7, 0.9, 9, 10, 20, None, None]
+    for number, event in enumerate(events):
+        (alone,) = await Worker(worker.clickhouse, Time()).lane(1).take(number, {**event, "event_id": f"again{number}"})
+        assert alone.credit == together[number].credit

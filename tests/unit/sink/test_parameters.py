@@ -44,6 +44,7 @@ QUESTIONS: dict[str, Callable[[Any, str], Awaitable[object]]] = {
     "customers": lambda ch, c: customers.customers(ch, ids(c, MAX_ID)),
     "aliases": lambda ch, c: customers.aliases(ch, ids(c, MAX_ID)),
     "visitors": lambda ch, c: lookups.last_clicks(ch, ids(c, MAX_ID), 0, AT_MS),
+    "clicks": lambda ch, c: lookups.clicks_at(ch, [(id_, AT_MS + n) for n, id_ in enumerate(ids(c, MAX_ID))], DAY_MS),
     "links": lambda ch, c: lookups.links_by_code(ch, ids(c, MAX_ID)),
     "numbers": lambda ch, _: lookups.links_by_number(ch, range(1 << 31, (1 << 31) + MANY)),
     "guides": lambda ch, c: lookups.guides(ch, ids(c, MAX_ID)),
