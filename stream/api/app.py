@@ -25,6 +25,7 @@ from stream.api import (
 )
 from stream.api.bodies import Bodies
 from stream.api.keys import ApiKeys
+from stream.api.limits import Buckets
 from stream.api.ports import Ports, Registry
 from stream.base.clock import Clock
 from stream.base.settings import Settings
@@ -36,8 +37,11 @@ _PARTS: Final = (health, registry, events, collect, snippet, webhooks, wecom)
 
 def ports(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Ports:
     """The doors of one API process."""
-    bodies = Bodies(held_bytes=settings.api.held_bytes, timeout_ms=settings.api.body_ms)
-    return Ports(settings, registry, intake, clock, ApiKeys(registry), bodies)
+    api = settings.api
+    bodies = Bodies(held_bytes=api.held_bytes, timeout_ms=api.body_ms)
+    # A request of the largest size must get through.
+    quotas = Buckets(per_second=api.events_per_second, burst=max(api.events_per_second, api.max_events))
+    return Ports(settings, registry, intake, clock, ApiKeys(registry), bodies, quotas)
 
 
 def create_app(ports: Ports) -> FastAPI:

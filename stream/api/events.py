@@ -36,8 +36,6 @@ _STATUSES: Final = (
 def install(app: FastAPI, ports: Ports) -> None:
     """Add the route."""
     api = ports.settings.api
-    # A request of the largest size must get through.
-    buckets = Buckets(per_second=api.events_per_second, burst=max(api.events_per_second, api.max_events))
     turns = Turns(ports.intake)
     needs_key = ports.api_keys.needs("events:write")
 
@@ -64,7 +62,7 @@ def install(app: FastAPI, ports: Ports) -> None:
                 ) from error
             if not events:
                 raise InputError("there is no event in the body")
-            _take_from(buckets, key.id, len(events))
+            check_quota(ports.quotas, key, len(events))
             outcomes = await turns.take(events)
         if all(outcome.reason in _UNREADABLE for outcome in outcomes):
             raise HTTPException(HTTPStatus.BAD_REQUEST, f"no event in the body is JSON: {outcomes[0].detail}")
@@ -95,6 +93,17 @@ class Turns:
                         break
                 await asyncio.sleep(0)  # within the turn: else each request would put in a slice before others are seen
         return outcomes
+
+
+def check_quota(quotas: Buckets, key: ApiKey, count: int) -> None:
+    """Raise 429 when a key hands in more events than it may."""
+    wait = quotas.take(key.id, count, time.monotonic())
+    if wait:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "this key sends more events a second than it may; none of these was taken",
+            headers={"Retry-After": str(ceil(wait))},
+        )
 
 
 def answer(outcomes: Sequence[Outcome]) -> bytes:
@@ -128,13 +137,3 @@ def _cutter(content_type: str) -> Callable[[bytes, int], list[bytes]]:
     if cut is None or charset not in ("", "charset=utf-8"):
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: send {' or '.join(_CUT)}, in UTF-8")
     return cut
-
-
-def _take_from(buckets: Buckets, key: str, cost: int) -> None:
-    wait = buckets.take(key, cost, time.monotonic())
-    if wait:
-        raise HTTPException(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "this key sends more events a second than it may; none of these was taken",
-            headers={"Retry-After": str(ceil(wait))},
-        )

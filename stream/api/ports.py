@@ -11,6 +11,7 @@ from stream.registry.snapshot import Snapshot
 if TYPE_CHECKING:
     from stream.api.bodies import Bodies
     from stream.api.keys import ApiKeys
+    from stream.api.limits import Buckets
 
 
 class Registry(Protocol):
@@ -37,3 +38,5 @@ class Ports:
     """Who may call what."""
     bodies: "Bodies"
     """How a request's body is read."""
+    quotas: "Buckets"
+    """How many events each API key may hand in, by its id, whichever way."""

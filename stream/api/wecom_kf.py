@@ -8,7 +8,7 @@ from fastapi import FastAPI, Path, Request, Response
 
 from schemas.registry import ApiKey
 from stream.api import bodies, keys, models, problems
-from stream.api.events import answer
+from stream.api.events import answer, check_quota
 from stream.api.ports import Ports
 from stream.wecom.callback import Corp
 from stream.wecom.kf import MAX_BODY, MAX_PAGE, read_page, to_conversion
@@ -77,17 +77,20 @@ def install(app: FastAPI, ports: Ports, find: Callable[[str], Corp]) -> None:
         status_code=HTTPStatus.ACCEPTED,
         response_model=models.EventOutcomes,
         responses=problems.responses(
-            *keys.STATUSES, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, *BODY_STATUSES
+            *keys.STATUSES,
+            *(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS),
+            *BODY_STATUSES,
         ),
         openapi_extra=_BODY,
     )
     async def post(
         request: Request,
         corp: Annotated[str, Path(min_length=1, max_length=32)],
-        _: ApiKey = needs_key,
+        key: ApiKey = needs_key,
     ) -> Response:
         corp_id = find(corp).corp_id
         async with ports.bodies.read(request, max_bytes=MAX_BODY, known=True) as body:
-            events = [to_conversion(message, corp_id) for message in read_page(body)]
-        outcomes = [ports.intake.take(event, source=SOURCE) for event in events if event]
+            events = [event for message in read_page(body) if (event := to_conversion(message, corp_id))]
+        check_quota(ports.quotas, key, len(events))
+        outcomes = [ports.intake.take(event, source=SOURCE) for event in events]
         return Response(answer(outcomes), status_code=HTTPStatus.ACCEPTED, media_type="application/json")

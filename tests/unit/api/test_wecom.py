@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from stream.base.errors import SettingsError
 from stream.registry.snapshot import Builder, Snapshot
 from tests.support import wecom
 from tests.support.api import AUTHORIZATION, NOW, Api
+from tests.support.api_events import order
 from tests.support.wecom import CLICK, CORP_ID, Call
 
 AT_S = NOW // 1000
@@ -263,3 +265,16 @@ async def test_a_page_without_a_key_or_for_nobody_or_that_is_none_is_refused(api
         assert (await client.post("/v1/wecom/brand/kf", content=b"<xml/>")).status_code == 422
         assert (await client.post("/v1/wecom/brand/kf", json={"errcode": 40001})).status_code == 422
     assert api.kept.records == []
+
+
+async def test_pages_count_towards_what_a_key_may_hand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.api.events.time", SimpleNamespace(monotonic=lambda: 1.0))  # nothing is refilled
+    limits = {"GUIDESTREAM_API_EVENTS_PER_SECOND": "2", "GUIDESTREAM_API_MAX_EVENTS": "2"}
+    api = Api(environ={"GUIDESTREAM_WECOM_CONFIG_FILE": str(wecom.config_file(tmp_path)), **limits})
+    passed_over = {"msg_list": [{"msgid": "2", "send_time": AT_S, "msgtype": "text"}]}
+    async with api.client(AUTHORIZATION) as client:
+        events = [await client.post("/v1/events", json=order(number)) for number in range(2)]
+        page = await client.post("/v1/wecom/brand/kf", json=kf_page())
+        assert [answer.status_code for answer in events] == [202, 202]
+        assert (page.status_code, page.headers["retry-after"]) == (429, "1")
+        assert (await client.post("/v1/wecom/brand/kf", json=passed_over)).status_code == 202
