@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from schemas.attribution import SKEW_MS, Touch
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.parameters import number_size, portions, text_size
+from stream.sink.parameters import number_size, numbers, portions, text_size
 
 _MINUTE_S: Final = 60
 CLICKS_OF_A_VISITOR: Final = 50
@@ -98,7 +98,7 @@ async def variants(clickhouse: ClickHouse, clicks: Collection[tuple[str, int]]) 
         rows = await clickhouse.query(
             "SELECT click_id, variant FROM clicks WHERE toUnixTimestamp(toStartOfMinute(event_time)) IN "
             "{minutes:Array(UInt32)} AND click_id IN {ids:Array(String)}",
-            {"minutes": sorted(minutes), "ids": [click_id for click_id, _ in some]},
+            {"minutes": numbers(sorted(minutes)), "ids": [click_id for click_id, _ in some]},
         )
         found |= dict(rows)
     return found
@@ -179,7 +179,7 @@ async def guide_clicks(
             ORDER BY event_time DESC
             LIMIT {_LINKS_OF_A_GUIDE} BY guide_id, link, toStartOfMinute(event_time)
             """,
-            {"minutes": sorted(minutes), "guides": sorted({guide for guide, _ in some})},
+            {"minutes": numbers(sorted(minutes)), "guides": sorted({guide for guide, _ in some})},
         )
         for guide, *touch in rows:
             found.setdefault(guide, set()).add(_touch(*touch))

@@ -34,6 +34,11 @@ def texts(values: Sequence[str]) -> Any:
     return _Literal(f"['{quoted}']" if (quoted := "', '".join(values)) or values else "[]")
 
 
+def numbers(values: Iterable[int]) -> Any:
+    """A parameter of a type Array of integers, likewise."""
+    return _Literal(f"[{', '.join(map(str, values))}]")
+
+
 def text_size(text: str) -> int:
     """Bytes that a text takes in a list of texts, at the most: with quotes, escapes and what separates it."""
     if text.isascii() and not _ESCAPED.search(text):
