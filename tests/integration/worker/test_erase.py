@@ -102,10 +102,11 @@ class Shop:
         )
         found = []
         for table, names in columns:
-            for name in names:
-                holds = " OR ".join(f"position(toString(`{name}`), '{word}') > 0" for word in words)
-                if (await self.clickhouse.query(f"SELECT count() FROM {table} WHERE {holds}"))[0][0]:
-                    found.append(f"{table}.{name}")
+            holds = (
+                " + ".join(f"countIf(position(toString(`{name}`), '{word}') > 0)" for word in words) for name in names
+            )
+            [counts] = await self.clickhouse.query(f"SELECT {', '.join(holds)} FROM {table}")
+            found += [f"{table}.{name}" for name, count in zip(names, counts, strict=True) if count]
         commands = await self.clickhouse.query(
             "SELECT command FROM system.mutations WHERE database = currentDatabase()"
         )
