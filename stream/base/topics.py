@@ -92,6 +92,7 @@ async def ensure_topics(settings: Settings, *, apply: bool = False) -> Report:
             if counts[topic.name] > topic.partitions
         ]
         differences += await _compare_configs(admin, wanted, apply=apply)
+        await _coordinated(admin, settings.worker.group)
     return Report(tuple(created), tuple(raised), tuple(differences))
 
 
@@ -154,6 +155,23 @@ async def _settled(
         if asyncio.get_running_loop().time() > deadline:
             raise UnavailableError(f"no leader after {_SETTLE_S:.0f} s for topics {', '.join(missing)}")
         await asyncio.sleep(0.05)
+
+
+async def _coordinated(admin: AIOKafkaAdminClient, group: str) -> None:
+    """Wait until the group has a coordinator: the first question for one makes a new broker create its offsets topic.
+
+    Else the first worker, or audit, of a new broker is told that there is none, and says so in the log.
+    """
+    deadline = asyncio.get_running_loop().time() + _SETTLE_S
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            await admin.find_coordinator(group)
+        except KafkaError as error:
+            if not error.retriable:
+                return  # who makes topics need not be allowed to ask for groups
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def _has_leaders(topic: dict[str, Any]) -> bool:
