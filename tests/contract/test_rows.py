@@ -266,8 +266,8 @@ async def test_a_customer_comes_back_as_they_were(migrated: ClickHouse) -> None:
         conversion(type="message_out"),
         conversion(),
     ]
-    for one in events:
-        apply(state, decode_conversion(encode(one), AT_MS, 0, currency="CNY"), AT_MS, Touch(AT_MS, TOKEN, "l", "g"))
+    for event in events:
+        apply(state, decode_conversion(encode(event), AT_MS, 0, currency="CNY"), AT_MS, Touch(AT_MS, TOKEN, "l", "g"))
     one, other = Known("客户1", 3, 17, state), Known("客户2", 3, 0, CustomerState())
     block = b"".join(customer_row(each, summary(each.state, 172_800_000), updated_ms=AT_MS) for each in (one, other))
     await migrated.insert("customer_states", CUSTOMER_COLUMNS, block)
