@@ -26,9 +26,9 @@ async def test_a_worker_killed_in_every_gap_of_the_batch_order_leaves_nothing_ou
         running(environ, fault_settings, tmp_path, "one", module=DYING) as (worker,),
         asyncio.timeout(150),
     ):
+        await sender.send(300)
+        await all_committed(fault_settings, CONVERSIONS)
         for point in POINTS:
-            await sender.send(300)
-            await all_committed(fault_settings, CONVERSIONS)
             arm(order, point, rng.randrange(1, 4))
             await _until_dead(worker, sender, point)
             order.unlink()

@@ -57,6 +57,7 @@ class Sent:
     partition: int
     offset: int
     append_ms: int
+    sender: int = 0
 
     @property
     def time_ms(self) -> int:
@@ -81,6 +82,8 @@ class ConversionLedger:
     rejected: set[tuple[int, int]] = field(default_factory=set)
     """(partition, offset)."""
     duplicates: set[tuple[int, int]] = field(default_factory=set)
+    senders: int = 0
+    """Which have sent one after the other: the worker had done with one before the next began."""
     wrong_tokens: dict[str, str] = field(default_factory=dict)
     """What is wrong with tokens that give no credit."""
 
@@ -95,15 +98,17 @@ class ConversionLedger:
 class ConversionSender:
     """Sends conversions straight to Kafka and writes the ledger from its acknowledgements."""
 
-    def __init__(self, settings: Settings, seed: int = 0) -> None:
+    def __init__(self, settings: Settings, seed: int = 0, ledger: ConversionLedger | None = None) -> None:
         self.settings = settings
-        self.ledger = ConversionLedger()
+        self.ledger = ledger or ConversionLedger()
+        self.ledger.senders += 1
         self._rng = random.Random(seed)
         self._signers = {"": Signer(1, KEY, edge=1)} | {
             "forged": Signer(1, b"\xcd" * 32, edge=1),
             "unknown_key": Signer(2, KEY, edge=1),
         }
-        self._count = 0
+        self._sender = self.ledger.senders
+        self._count = self._sender * 1_000_000
         self._orders: list[Conversion] = []
         self._producer: AIOKafkaProducer | None = None
 
@@ -158,7 +163,7 @@ class ConversionSender:
             if rng.random() < 0.3:
                 fields["token"] = self._a_token(fields["occurred_at"] - rng.randrange(3_600_000))
             if rng.random() < 0.2:
-                fields["visitor_id"] = f"v{rng.randrange(100)}"
+                fields["visitor_id"] = f"no-click-{rng.randrange(100)}"
         if kind == "order_paid":
             fields["event_id"] = f"order_paid:{fields['order_id']}"
         elif kind == "order_refunded" and self._orders and rng.random() < 0.7:
@@ -202,7 +207,7 @@ class ConversionSender:
         """Send these events, which must be accepted."""
         metadata = await self._send([(conversion_key(one), encode_conversion(one)) for one in events])
         sent = [
-            Sent(one, where.partition, where.offset, where.timestamp)
+            Sent(one, where.partition, where.offset, where.timestamp, self._sender)
             for one, where in zip(events, metadata, strict=True)
         ]
         self.ledger.accepted += sent
@@ -268,7 +273,7 @@ class Expected:
         self._orders: dict[str, Credit] = {}
         self.customers: dict[tuple[str, int], tuple[int, CustomerState]] = {}
         tallies: dict[int, ConversionTally] = defaultdict(ConversionTally)
-        for sent in sorted(ledger.accepted, key=lambda one: (one.partition, one.offset)):
+        for sent in sorted(ledger.accepted, key=lambda one: (one.sender, one.partition, one.offset)):
             one = self._keep(sent)
             self.kept.append(one)
             tallies[sent.partition].count([counting(one.event)], [sent.time_ms], [sent.offset], [one.credit])
@@ -284,9 +289,13 @@ class Expected:
         click, error = self._ledger.clicked(event.get("token", ""))
         who = event.get("customer_id")
         _, state = self.customers.get((who or "", sent.partition), (-1, CustomerState()))
+        elsewhere = [
+            other for (other_id, at), (_, other) in self.customers.items() if other_id == who and at != sent.partition
+        ]
+        known = customer.merge([state, *elsewhere])
         paid = self._orders.get(order_event_id(event))
-        given = paid or credit(event, time_ms, Evidence(token=click, customer=state if who else None), LOOKBACK)
-        if withdrawn(state, time_ms):
+        given = paid or credit(event, time_ms, Evidence(token=click, customer=known if who else None), LOOKBACK)
+        if withdrawn(known, time_ms):
             event, given = withheld(event), nameless(given)
         if not paid:
             given = given._replace(facts=facts_of(given, event))
