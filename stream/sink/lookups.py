@@ -89,18 +89,27 @@ async def guides(clickhouse: ClickHouse, guide_ids: Iterable[str]) -> list[Guide
     return found
 
 
-async def variants(clickhouse: ClickHouse, clicks: Collection[tuple[str, int]]) -> dict[str, str]:
-    """Variant of some clicks, given (click id, when by its token), where the click's row is there."""
-    found: dict[str, str] = {}
+class ClickFacts(NamedTuple):
+    """What the edge stamped on a click."""
+
+    link: str
+    guide_id: str
+    variant: str
+
+
+async def clicks_by_id(clickhouse: ClickHouse, clicks: Collection[tuple[str, int]]) -> dict[str, ClickFacts]:
+    """Some clicks, given (click id, when by its token), those whose row is there."""
+    found: dict[str, ClickFacts] = {}
     for some in portions(sorted(clicks), lambda click: max(6 * number_size(click[1]), text_size(click[0]))):
         # A click whose edge was ahead of the broker's clock was set back, by minutes at most.
         minutes = {at_ms // 60_000 * _MINUTE_S - back * _MINUTE_S for _, at_ms in some for back in range(6)}
         rows = await clickhouse.query(
-            "SELECT click_id, variant FROM clicks WHERE toUnixTimestamp(toStartOfMinute(event_time)) IN "
-            "{minutes:Array(UInt32)} AND click_id IN {ids:Array(String)}",
+            "SELECT click_id, link, guide_id, variant FROM clicks "
+            "WHERE toUnixTimestamp(toStartOfMinute(event_time)) IN {minutes:Array(UInt32)} "
+            "AND click_id IN {ids:Array(String)}",
             {"minutes": numbers(sorted(minutes)), "ids": [click_id for click_id, _ in some]},
         )
-        found |= dict(rows)
+        found |= {click_id: ClickFacts(*facts) for click_id, *facts in rows}
     return found
 
 

@@ -23,6 +23,7 @@ _MIRRORED_MS: Final = 5_000
 """A change of the registry is in ClickHouse within this time, by far: the mirror writes four times a second."""
 _FRESH_MS: Final = 30_000
 """Store of a guide, campaign of a link: a change may take so long to be stamped on conversions."""
+_NEW_MS: Final = 60_000
 _AGAIN_S: Final = 0.25
 
 
@@ -51,17 +52,22 @@ class Directory:
     async def links(self, wanted: Mapping[int, int]) -> dict[int, LinkFacts]:
         """Links by number, given the time of the latest click on each.
 
-        One that is not mirrored yet is waited for, some seconds after it was first asked for; then it is left out.
+        One that is not mirrored is left out. Where the click was just now it is waited for, some seconds after it was
+        first asked for: it may be new.
         """
         missing = [number for number, click_ms in wanted.items() if not self._holds(number, click_ms)]
         _count("links", len(wanted), len(missing))
+        new = {number for number, click_ms in wanted.items() if click_ms > self._clock() - _NEW_MS}
         while missing:
             await self._read(missing)
             now_ms = self._clock()
             missing = [
                 number
                 for number in missing
-                if (read := self._by_number.get(number)) and not read.link and now_ms - read.asked_ms < _MIRRORED_MS
+                if number in new
+                and (read := self._by_number.get(number))
+                and not read.link
+                and now_ms - read.asked_ms < _MIRRORED_MS
             ]
             if missing:
                 await asyncio.sleep(_AGAIN_S)

@@ -8,6 +8,7 @@ from schemas.conversions import Conversion
 from schemas.token import MalformedTokenError, Token, unverified, verify
 from stream.attribute.credit import leads_to
 from stream.sink import lookups
+from stream.sink.lookups import ClickFacts, LinkFacts
 from stream.worker.directory import Directory
 from stream.worker.sink import Sink
 
@@ -72,17 +73,20 @@ class Tokens:
         for token in good.values():
             latest[token.link_number] = max(token.at_ms, latest.get(token.link_number, 0))
         links = await self._directory.links(latest)
-        armed = {
+        # The click itself knows its variant, and it knows a link that was deleted since.
+        wanted = {
             (text, token.at_ms)
             for text, token in good.items()
-            if token.link_number in links and links[token.link_number].has_variants
+            if (link := links.get(token.link_number)) is None or link.has_variants
         }
-        variants = await self._sink.ask("variants", lambda ch: lookups.variants(ch, armed)) if armed else {}
+        clicks = await self._sink.ask("clicks", lambda ch: lookups.clicks_by_id(ch, wanted)) if wanted else {}
         for text, token in good.items():
-            link = links.get(token.link_number)
-            if link is None:
-                found[text] = Read(None, UNKNOWN_LINK)
-                continue
-            guide = link.owner_at(token.at_ms)
-            found[text] = Read(Touch(token.at_ms, text, link.code, guide, variants.get(text, "")), "")
+            touch = _touch(text, token, links.get(token.link_number), clicks.get(text))
+            found[text] = Read(touch, "" if touch else UNKNOWN_LINK)
         return found
+
+
+def _touch(text: str, token: Token, link: LinkFacts | None, click: ClickFacts | None) -> Touch | None:
+    if link:
+        return Touch(token.at_ms, text, link.code, link.owner_at(token.at_ms), click.variant if click else "")
+    return Touch(token.at_ms, text, *click) if click else None

@@ -5,7 +5,7 @@ from typing import Any
 from schemas.attribution import SKEW_MS, Touch
 from schemas.conversions import Conversion, decode_conversion
 from schemas.token import Signer
-from stream.sink.lookups import LinkFacts
+from stream.sink.lookups import ClickFacts, LinkFacts
 from stream.worker.tokens import AFTER_EVENT, FORGED, MALFORMED, UNKNOWN_KEY, UNKNOWN_LINK, Read, Tokens, named
 from tests.support.bad_tokens import KEY, bad_tokens
 from tests.support.customer_events import event
@@ -22,8 +22,18 @@ class OneLink:
         return {1: LINK}
 
 
-def tokens() -> Tokens:
-    return Tokens({1: KEY}, OneLink(), None)  # type: ignore[arg-type] # all that is asked
+class Rows:
+    """Rows of clicks."""
+
+    def __init__(self, clicks: dict[str, ClickFacts]) -> None:
+        self._clicks = clicks
+
+    async def ask(self, *_: Any) -> dict[str, ClickFacts]:
+        return self._clicks
+
+
+def tokens(clicks: dict[str, ClickFacts] | None = None) -> Tokens:
+    return Tokens({1: KEY}, OneLink(), Rows(clicks or {}))  # type: ignore[arg-type] # all that is asked
 
 
 def signed(link: int, at_ms: int) -> str:
@@ -50,6 +60,12 @@ async def test_a_good_token_names_its_click_and_who_owned_the_link_then() -> Non
         after: Read(Touch(AT_MS, after, "a8Xk2Pq", "g2"), ""),
         nowhere: Read(None, UNKNOWN_LINK),
     }
+
+
+async def test_a_click_on_a_link_that_was_deleted_since_says_itself_what_it_was_on() -> None:
+    text = signed(2, AT_MS)
+    read = await tokens({text: ClickFacts("gone", "g7", "B")}).read([text])
+    assert read == {text: Read(Touch(AT_MS, text, "gone", "g7", "B"), "")}
 
 
 async def test_a_click_leads_to_no_earlier_event_but_for_what_clocks_differ() -> None:
