@@ -48,7 +48,9 @@ QUESTIONS: dict[str, Callable[[Any, str], Awaitable[object]]] = {
     "links": lambda ch, c: lookups.links_by_code(ch, ids(c, MAX_ID)),
     "numbers": lambda ch, _: lookups.links_by_number(ch, range(1 << 31, (1 << 31) + MANY)),
     "guides": lambda ch, c: lookups.guides(ch, ids(c, MAX_ID)),
-    "clicks of tokens": lambda ch, c: lookups.clicks_by_id(ch, [(id_, AT_MS - n * DAY_MS) for n, id_ in enumerate(ids(c, 30))]),
+    "clicks of tokens": lambda ch, c: lookups.clicks_by_id(
+        ch, [(id_, AT_MS - n * DAY_MS) for n, id_ in enumerate(ids(c, 30))]
+    ),
     "moments": lambda ch, c: lookups.guide_clicks(
         ch, [(id_, AT_MS - n * DAY_MS) for n, id_ in enumerate(ids(c, MAX_ID))], 30 * 60_000
     ),
