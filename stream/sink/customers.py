@@ -1,13 +1,14 @@
 """Customers and their aliases: rows of `customer_states` and `customer_aliases`, written as blocks and looked up."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable
+from itertools import chain
 from struct import Struct, pack
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.customers import CustomerRow, CustomerState, decode_state, encode_state
 from stream.sink.binary import Fragments, blob, length, text, texts
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.parameters import portions, text_size
+from stream.sink.parameters import answers, portions, text_size
 from stream.sink.parameters import texts as texts_of
 
 CUSTOMER_COLUMNS: Final = (
@@ -89,26 +90,29 @@ def alias_block(aliases: Iterable[Alias]) -> bytes:
 
 async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list[Known]:
     """The newest state of some customers in every partition that has one."""
-    found: dict[tuple[str, int], tuple[int, str]] = {}
-    for ids in portions(sorted(set(customer_ids)), text_size):
-        rows = await clickhouse.query(
+
+    def ask(ids: list[str]) -> Awaitable[list[tuple[Any, ...]]]:
+        return clickhouse.query(
             "SELECT customer_id, kafka_partition, version, state FROM customer_states "
             "WHERE customer_id IN {ids:Array(String)}",
             {"ids": texts_of(ids)},
         )
-        # Rows that a merge has not dropped yet: fewer bytes than sorting them out there would cost.
-        for customer_id, partition, version, state in rows:
-            key = (customer_id, int(partition))
-            if key not in found or found[key][0] < version:
-                found[key] = (int(version), state)
+
+    found: dict[tuple[str, int], tuple[int, str]] = {}
+    rows = chain.from_iterable(await answers(portions(sorted(set(customer_ids)), text_size), ask))
+    # Rows that a merge has not dropped yet: fewer bytes than sorting them out there would cost.
+    for customer_id, partition, version, state in rows:
+        key = (customer_id, int(partition))
+        if key not in found or found[key][0] < version:
+            found[key] = (int(version), state)
     return [Known(*key, version, decode_state(state)) for key, (version, state) in found.items()]
 
 
 async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: int = _ALL) -> list[Alias]:
     """Statements that name one of these ids, at either end; of those that keep one id the last `most`."""
-    found: list[Alias] = []
-    for ids in portions(sorted(customer_ids), text_size):
-        rows = await clickhouse.query(
+
+    def ask(ids: list[str]) -> Awaitable[list[tuple[Any, ...]]]:
+        return clickhouse.query(
             """
             SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
             WHERE alias IN {ids:Array(String)}
@@ -119,8 +123,9 @@ async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: i
             """,
             {"ids": texts_of(ids), "most": most},
         )
-        found += [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
-    return found
+
+    rows = chain.from_iterable(await answers(portions(sorted(customer_ids), text_size), ask))
+    return [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
 
 
 def _moment(at_ms: int | None) -> bytes:

@@ -5,12 +5,15 @@ an address of more than 1 MiB (`http_max_uri_size`), where each byte that is not
 built in has no such limits.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 Value = TypeVar("Value")
-_MOST: Final = 2_000
+Answer = TypeVar("Answer")
+_MOST: Final = 8_000
+_UNDER_WAY: Final = 4
 _MOST_BYTES: Final = 100_000
 _ESCAPED: Final = re.compile(r"['\\\x00-\x1f]")
 
@@ -52,7 +55,7 @@ def number_size(number: int) -> int:
 
 
 def portions(values: Iterable[Value], size: Callable[[Value], int]) -> Iterator[list[Value]]:
-    """The values in their order, in lists of up to 2,000 values and 100 KB."""
+    """The values in their order, in lists of up to 8,000 values and 100 KB."""
     portion: list[Value] = []
     taken = 0
     for value in values:
@@ -64,3 +67,14 @@ def portions(values: Iterable[Value], size: Callable[[Value], int]) -> Iterator[
         taken += more
     if portion:
         yield portion
+
+
+async def answers(asked: Iterable[list[Value]], question: Callable[[list[Value]], Awaitable[Answer]]) -> list[Answer]:
+    """The answers about some portions, in their order; a few questions are under way at a time."""
+    few = asyncio.Semaphore(_UNDER_WAY)
+
+    async def ask(portion: list[Value]) -> Answer:
+        async with few:
+            return await question(portion)
+
+    return await asyncio.gather(*map(ask, asked))

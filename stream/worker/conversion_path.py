@@ -5,6 +5,7 @@ customers as one block; windows follow with the next flush, then `attributed`, t
 when a worker dies is made up for from the raw rows, whose credit is read back.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -162,13 +163,18 @@ class ConversionPath:
         self._limit.check(len(batch), rejected)
         ids = [one.event["event_id"] for one in good]
         async with self._claims.of(ids):
-            rows = await self._sink.known(CONVERSIONS, ids)
+            # Nearly all of them are new: what they need is asked for at once with whether they are.
+            rows, tokens, _ = await asyncio.gather(
+                self._sink.known(CONVERSIONS, ids),
+                self._tokens.read(one.event["token"] for one in good if one.event.get("token")),
+                lane.customers.load(customers_in([one.event for one in good])),
+            )
             decided = await self._decided(rows, good, lane.partition)
             offsets = [one.offset for one in good]
             duplicates = duplicates_in(ids, offsets, lane.partition, [one not in decided for one in offsets], rows)
             gone = {one.offset for one in duplicates}
             accepted = [self._without_erased(one) for one in good if one.offset not in gone]
-            raw = await self._credited(accepted, decided, lane)
+            raw = await self._credited(accepted, decided, tokens, lane)
 
             received_ms = self._clock()
             await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, duplicates, received_ms)
@@ -213,14 +219,18 @@ class ConversionPath:
         return {one.offset: one for one in found}
 
     async def _credited(
-        self, accepted: Sequence[Incoming], decided: Mapping[int, RawConversion], lane: LaneState
+        self,
+        accepted: Sequence[Incoming],
+        decided: Mapping[int, RawConversion],
+        tokens: Mapping[str, Read],
+        lane: LaneState,
     ) -> list[RawConversion]:
         """Whom each is credited to; the customers' states take them in, in their order."""
         started = perf_counter()
         orders = await self._orders.stored([one.event for one in accepted])
         events = with_customers([one.event for one in accepted], orders)
         accepted = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
-        known = await self._known(accepted, lane.customers)
+        known = await self._known(accepted, tokens, lane.customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
         started = perf_counter()
         found = Credited()
@@ -246,9 +256,9 @@ class ConversionPath:
             for (one, event, error), given in zip(found.events, stamped, strict=True)
         ]
 
-    async def _known(self, accepted: Sequence[Incoming], customers: Customers) -> Known:
+    async def _known(self, accepted: Sequence[Incoming], tokens: Mapping[str, Read], customers: Customers) -> Known:
+        # Those who came in meanwhile: customers of refunded orders, pseudonyms.
         await customers.load(customers_in([one.event for one in accepted]))
-        tokens = await self._tokens.read(one.event["token"] for one in accepted if one.event.get("token"))
         # Clicks are looked for where neither the token nor what is known of the customer names one.
         without = [
             (one.event, one.time_ms)

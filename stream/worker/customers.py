@@ -4,6 +4,7 @@ A lane owns the rows of its partition: what it holds of them is right, whatever 
 and other ids of the same person add is read for credit only, and may be a minute old.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -58,24 +59,30 @@ class Customers:
         self._entries: Cache[str, _Entry] = Cache(kept)
         self._changed: set[str] = set()
         self._said: list[Alias] = []
+        self._loaded: set[str] = set()
+        """Since the last `write`."""
 
     async def load(self, customer_ids: Collection[str]) -> None:
-        """Have what is known of some customers."""
+        """Have what is known of some customers, until the next `write` at least."""
         now_ms = self._clock()
+        new = set(customer_ids) - self._loaded
+        self._loaded |= new
         missing = {
             one
-            for one in customer_ids
+            for one in new
             if (entry := self._entries.get(one)) is None
             or now_ms - entry.read_ms > _FRESH_MS
             or (entry.aliases and any(self._entries.get(alias) is None for alias in entry.aliases))
         }
-        metrics.LOOKUPS.labels("customers", "hit").inc(len(customer_ids) - len(missing))
+        metrics.LOOKUPS.labels("customers", "hit").inc(len(new) - len(missing))
         metrics.LOOKUPS.labels("customers", "miss").inc(len(missing))
         if not missing:
             return
-        people = _people(await self._aliases(missing))
+        said, found = await asyncio.gather(self._aliases(missing), self._states(missing))
+        people = _people(said)
         wanted = missing.union(*(people[one] for one in missing if one in people))
-        found = await self._sink.ask("customers", lambda ch: rows.customers(ch, wanted))
+        if len(wanted) > len(missing):
+            found += await self._states(wanted - missing)
         by_id: dict[str, list[Known]] = {}
         for known in found:
             by_id.setdefault(known.customer_id, []).append(known)
@@ -143,6 +150,7 @@ class Customers:
             await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, block, token="")
             metrics.CUSTOMERS_WRITTEN.inc(len(self._changed))
             self._changed.clear()
+        self._loaded.clear()
         self._entries.trim()
 
     def _row(self, customer_id: str, now_ms: int) -> bytes:
@@ -170,6 +178,9 @@ class Customers:
         entry.others = others
         entry.aliases = ()
         entry.read_ms = now_ms
+
+    async def _states(self, customer_ids: set[str]) -> list[Known]:
+        return await self._sink.ask("customers", lambda ch: rows.customers(ch, customer_ids))
 
     async def _aliases(self, customer_ids: set[str]) -> list[Alias]:
         """Statements about these ids, and about the ids that those name, and so on."""

@@ -16,7 +16,7 @@ from tests.support.events import AT_MS
 FIELD = 131_072
 ADDRESS = 1 << 20
 DAY_MS = 86_400_000
-MANY = 5_000
+MANY = 10_000
 
 
 class Server:
@@ -76,4 +76,4 @@ def test_portions_hold_every_value_once_in_its_order() -> None:
     assert list(portions(range(5), lambda _: 40_000)) == [[0, 1], [2, 3], [4]]
     assert list(portions([1], lambda _: 1_000_000)) == [[1]]
     assert list(portions([], len)) == []
-    assert [len(some) for some in portions(range(4_001), lambda _: 1)] == [2_000, 2_000, 1]
+    assert [len(some) for some in portions(range(16_001), lambda _: 1)] == [8_000, 8_000, 1]
