@@ -149,7 +149,9 @@ async def test_slow_and_oversized_bodies_get_an_answer_and_hold_nobody_up(api: A
     slow = asyncio.create_task(asyncio.to_thread(sent, api, head(JSON, "Content-Length: 1000"), b"[", pause_s=0.01))
     await asyncio.sleep(0.1)
     assert api.get("/healthz").status_code == 200
-    assert status(await asyncio.to_thread(sent, api, head(JSON, f"Content-Length: {9 << 20}"), b"[")) == 413
+    # Its writing side stays open: the engine answers nobody who has closed it with a body half sent.
+    large = head(JSON, f"Content-Length: {9 << 20}")
+    assert status(await asyncio.to_thread(sent, api, large, b"[", pause_s=0.01)) == 413
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     assert status(await asyncio.to_thread(sent, api, head(JSON, "Transfer-Encoding: chunked"), chunk * 10)) in (413, 0)
     assert status(await slow) == 408
