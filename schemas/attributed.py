@@ -10,6 +10,7 @@ import orjson
 
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion
+from schemas.windows import Facts
 
 NOBODY: Final = b"-"
 """Key of what nobody is credited with."""
@@ -38,29 +39,23 @@ def encode_attributed(
 
 
 def _credit(credit: Credit) -> dict[str, Any]:
-    fields = {
-        "guide_id": credit.guide_id,
-        "link": credit.link,
-        "variant": credit.variant,
-        "click_id": credit.click.click_id if credit.click else "",
-        "clicked_at": credit.click.at_ms if credit.click else 0,
-        "first": _first(credit.first) if credit.first else None,
-        **credit.facts._asdict(),
-    }
-    return {"rule": credit.rule, "confidence": credit.confidence, **_filled(fields)}
+    rule, confidence, guide_id, link, variant, click, first, facts = credit
+    said: dict[str, Any] = {"rule": rule, "confidence": confidence}
+    if guide_id:
+        said["guide_id"] = guide_id
+    if link:
+        said["link"] = link
+    if variant:
+        said["variant"] = variant
+    if click:
+        said["click_id"], said["clicked_at"] = click.click_id, click.at_ms
+    if first:
+        said["first"] = _first(first)
+    said |= {name: value for name, value in zip(Facts._fields, facts, strict=True) if value}
+    return said
 
 
 def _first(touch: Touch) -> dict[str, Any]:
-    return _filled(
-        {
-            "click_id": touch.click_id,
-            "clicked_at": touch.at_ms,
-            "link": touch.link,
-            "guide_id": touch.guide_id,
-            "variant": touch.variant,
-        }
-    )
-
-
-def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    at_ms, click_id, link, guide_id, variant = touch
+    fields = {"click_id": click_id, "clicked_at": at_ms, "link": link, "guide_id": guide_id, "variant": variant}
     return {name: value for name, value in fields.items() if value}

@@ -1,11 +1,11 @@
 """Raw conversions: rows written as RowBinary blocks, each with its credit, and read back as they were written."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from struct import Struct
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from schemas.attribution import Credit, Touch
@@ -35,8 +35,7 @@ _EMPTY: Final = text("")
 _NO_PROPERTIES: Final = text("{}")
 
 
-@dataclass(frozen=True, slots=True)
-class RawConversion:
+class RawConversion(msgspec.Struct, frozen=True, gc=False):
     """An accepted conversion, where it came from, and whom it is credited to."""
 
     event: Conversion

@@ -13,6 +13,9 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
+import msgspec
+from msgspec import structs
+
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion, decode_conversion
 from schemas.erasure import ERASED
@@ -44,8 +47,7 @@ from stream.worker.sink import Sink
 from stream.worker.tokens import Read, Tokens, named
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """A conversion that was read, and where it came from."""
 
     event: Conversion
@@ -208,7 +210,7 @@ class ConversionPath:
 
     def _without_erased(self, one: Incoming) -> Incoming:
         event = self.erased.without(one.event, one.time_ms)
-        return one if event is one.event else replace(one, event=event)
+        return one if event is one.event else structs.replace(one, event=event)
 
     async def _decided(
         self, rows: Mapping[str, Collection[tuple[int, int]]], good: Sequence[Incoming], partition: int
@@ -244,14 +246,14 @@ class ConversionPath:
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
         return [
             RawConversion(
-                event=event,
-                offset=one.offset,
-                append_ms=one.append_ms,
-                time_ms=one.time_ms,
-                credit=given,
-                token_error=error,
-                late=one.time_ms < closed_before,
-                retransmitted=one.retransmitted,
+                event,
+                one.offset,
+                one.append_ms,
+                one.time_ms,
+                given,
+                error,
+                one.time_ms < closed_before,
+                one.retransmitted,
             )
             for (one, event, error), given in zip(found.events, stamped, strict=True)
         ]
@@ -315,7 +317,7 @@ def _changed(one: Incoming, event: Conversion, decided: RawConversion | None) ->
     """The conversion with its event as it was kept, where it was, or else as it is to be."""
     if decided:
         event = {**decided.event, "occurred_at": one.event["occurred_at"]}
-    return one if one.event is event else replace(one, event=event)
+    return one if one.event is event else structs.replace(one, event=event)
 
 
 def _credit_again(one: Incoming, decided: RawConversion, customers: Customers, found: Credited) -> None:

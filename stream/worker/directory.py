@@ -77,12 +77,11 @@ class Directory:
 
     async def stamped(self, credits_: Collection[tuple[Credit, Facts]]) -> list[Credit]:
         """Credits with their facts; those that an event names itself count where its link has none."""
-        links = await self._links_by_code({credit.link for credit, _ in credits_ if credit.link})
-        guides = await self._guides_of({credit.guide_id for credit, _ in credits_ if credit.guide_id})
-        return [
-            credit._replace(facts=_facts(guides.get(credit.guide_id), links.get(credit.link), named))
-            for credit, named in credits_
-        ]
+        wanted = {(credit.guide_id, credit.link, named) for credit, named in credits_}
+        links = await self._links_by_code({link for _, link, _ in wanted if link})
+        guides = await self._guides_of({guide_id for guide_id, _, _ in wanted if guide_id})
+        facts = {key: _facts(guides.get(key[0]), links.get(key[1]), key[2]) for key in wanted}
+        return [Credit(*credit[:-1], facts[credit.guide_id, credit.link, named]) for credit, named in credits_]
 
     def _holds(self, number: int, click_ms: int) -> bool:
         read = self._by_number.get(number)
@@ -154,6 +153,9 @@ def _count(cache: str, asked: int, missed: int) -> None:
 
 def mentioned(properties: Mapping[str, object] | None) -> Facts:
     """What an event says itself about where it belongs."""
-    if not properties:
-        return Facts()
+    if not properties or ("campaign" not in properties and "touchpoint" not in properties):
+        return _NOTHING
     return Facts("", "", str(properties.get("campaign") or ""), str(properties.get("touchpoint") or ""))
+
+
+_NOTHING: Final = Facts()

@@ -1,10 +1,10 @@
 """What the worker writes is what the tables take: names, types, and every value read back."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.attribution import Credit, Touch
 from schemas.click_record import read_click
