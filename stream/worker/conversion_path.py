@@ -45,6 +45,7 @@ from stream.worker.orders import Orders, with_customers
 from stream.worker.path import check_clock
 from stream.worker.sink import Sink
 from stream.worker.tokens import Read, Tokens, named
+from stream.worker.turns import turns
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
@@ -161,7 +162,14 @@ class ConversionPath:
             InvariantError: the topic's records do not carry the broker's clock.
         """
         check_clock(batch[0])
-        good, rejected = self.decode(batch)
+        good: list[Incoming] = []
+        rejected: list[DeadLetter] = []
+        seconds = 0.0
+        async for some in turns(batch):
+            started = perf_counter()
+            self._decode(some, good, rejected)
+            seconds += perf_counter() - started
+        metrics.STAGE_SECONDS.labels("decode_conversions").observe(seconds)
         self._limit.check(len(batch), rejected)
         ids = [one.event["event_id"] for one in good]
         async with self._claims.of(ids):
@@ -184,16 +192,14 @@ class ConversionPath:
         await lane.customers.write()
 
         next_offset, arrival_ms = batch[-1].offset + 1, max(record.timestamp for record in batch)
+        told = [record async for some in turns(raw) for record in records(some, lane.partition)]
         number = count(raw, lane.windows, next_offset=next_offset, arrival_ms=arrival_ms)
-        lane.outbox.add(number, next_offset, records(raw, lane.partition))
+        lane.outbox.add(number, next_offset, told)
         lane.fates.count(consumed=len(batch), rejected=rejected, duplicates=len(duplicates))
         _observe(raw)
 
-    def decode(self, batch: Sequence[Any]) -> tuple[list[Incoming], list[DeadLetter]]:
+    def _decode(self, batch: Sequence[Any], good: list[Incoming], rejected: list[DeadLetter]) -> None:
         """Decode and validate Kafka records, and leave out what names a person."""
-        started = perf_counter()
-        good: list[Incoming] = []
-        rejected: list[DeadLetter] = []
         for record in batch:
             appended = record.timestamp
             try:
@@ -205,8 +211,6 @@ class ConversionPath:
             else:
                 time_ms = min(event["occurred_at"], appended)
                 good.append(Incoming(event, record.offset, appended, time_ms, again))
-        metrics.STAGE_SECONDS.labels("decode_conversions").observe(perf_counter() - started)
-        return good, rejected
 
     def _without_erased(self, one: Incoming) -> Incoming:
         event = self.erased.without(one.event, one.time_ms)
@@ -236,11 +240,12 @@ class ConversionPath:
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
         started = perf_counter()
         found = Credited()
-        for one in accepted:
-            if one.offset in decided:
-                _credit_again(one, decided[one.offset], lane.customers, found)
-            else:
-                self._credit(one, known, orders, lane.customers, found)
+        async for some in turns(accepted):
+            for one in some:
+                if one.offset in decided:
+                    _credit_again(one, decided[one.offset], lane.customers, found)
+                else:
+                    self._credit(one, known, orders, lane.customers, found)
         stamped = await found.stamped(self._directory)
         closed_before = lane.windows.closed_before
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
@@ -302,7 +307,8 @@ class ConversionPath:
     async def _insert(self, raw: Sequence[RawConversion], offsets: str, partition: int, received_ms: int) -> None:
         if raw:
             started = perf_counter()
-            block = conversion_block(raw, partition=partition, received_ms=received_ms)
+            pieces = [conversion_block(some, partition=partition, received_ms=received_ms) async for some in turns(raw)]
+            block = b"".join(pieces)
             # Of this attempt alone: another one, by a zombie unseen, may give another credit, and a token that is known
             # drops rows in silence. Rows that are there twice are one offset, of which the one received last counts.
             token = f"{CONVERSIONS}:{partition}:{offsets}:{len(raw)}:{received_ms}"

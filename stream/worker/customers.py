@@ -23,6 +23,7 @@ from stream.sink.customers import Alias, Known
 from stream.worker.cache import Cache
 from stream.worker.erased import ErasedPeople
 from stream.worker.sink import Sink
+from stream.worker.turns import turns
 
 _FRESH_MS: Final = 60_000
 """What other partitions and aliases say is read again after this time."""
@@ -146,7 +147,8 @@ class Customers:
             await self._sink.insert("customer_aliases", rows.ALIAS_COLUMNS, rows.alias_block(self._said), token="")
             self._said = []
         if self._changed:
-            block = b"".join(self._row(one, now_ms) for one in sorted(self._changed))
+            rows_ = [self._row(one, now_ms) async for some in turns(sorted(self._changed)) for one in some]
+            block = b"".join(rows_)
             await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, block, token="")
             metrics.CUSTOMERS_WRITTEN.inc(len(self._changed))
             self._changed.clear()

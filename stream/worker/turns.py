@@ -1,0 +1,16 @@
+"""Long work in turns: whatever else a worker does, clicks above all, comes in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, TypeVar
+
+Item = TypeVar("Item")
+_AT_ONCE: Final = 500
+"""Conversions: some 10 ms of one stage."""
+
+
+async def turns(items: Sequence[Item]) -> AsyncIterator[Sequence[Item]]:
+    """The items in their order, some at a time."""
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
+        await asyncio.sleep(0)
