@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from stream.base import settings_checks as checks
 from stream.base.errors import SettingsError
-from stream.base.key_list import KeyList
 from stream.base.settings_rules import broken_rules
 
 PREFIX = "GUIDESTREAM_"
@@ -162,12 +161,7 @@ class Token(Section):
         "made and kept below data.dir when empty",
     )
 
-    @field_validator("keys")
-    @classmethod
-    def _keys_or_nothing(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value():
-            KeyList.parse(value.get_secret_value())
-        return value
+    _keys = field_validator("keys")(checks.keys_or_nothing)
 
 
 class Privacy(Section):
@@ -179,12 +173,7 @@ class Privacy(Section):
         "keep one as long as rows it wrote; made and kept below data.dir when empty",
     )
 
-    @field_validator("keys")
-    @classmethod
-    def _keys_or_nothing(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value():
-            KeyList.parse(value.get_secret_value())
-        return value
+    _keys = field_validator("keys")(checks.keys_or_nothing)
 
 
 class Edge(Section):

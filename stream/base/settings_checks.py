@@ -4,6 +4,10 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
+from stream.base.key_list import KeyList
+
 
 def readable_file(path: Path) -> Path:
     """A file that this user may read, now."""
@@ -54,3 +58,10 @@ def address(url: str) -> str:
     if not known:
         raise ValueError("its host or port makes no sense; it looks like http://127.0.0.1:8123")
     return url
+
+
+def keys_or_nothing(value: SecretStr) -> SecretStr:
+    """A list of keys, or nothing: then they are made and kept below data.dir."""
+    if value.get_secret_value():
+        KeyList.parse(value.get_secret_value())
+    return value
