@@ -4,15 +4,16 @@ Loaded from written windows when a partition is recovered, then moved by what ea
 open windows hold is in no written window that is loaded: their first flush counts them in full.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import Final
+from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from prometheus_client import Gauge
 
-from schemas.windows import WINDOW_MS, WindowRow, window_of
+from schemas.windows import WINDOW_MS, ConversionWindowRow, WindowRow, window_of
 from stream.aggregate.shares import SPANS, Counts, Shares, Span, top
 from stream.base import metrics
 from stream.base.clock import Clock
@@ -32,13 +33,50 @@ def day_start(now_ms: int, zone: ZoneInfo) -> int:
     return int(midnight.timestamp() * 1000)
 
 
-class Gauges:
+Row = TypeVar("Row", WindowRow, ConversionWindowRow)
+
+
+class WindowGauges(ABC, Generic[Row]):
+    """What gauges of one kind of windows have in common."""
+
+    def __init__(self, zone: ZoneInfo, clock: Clock) -> None:
+        self._zone = zone
+        self._clock = clock
+
+    @abstractmethod
+    def clear(self) -> None:
+        """The partitions were given up."""
+
+    @abstractmethod
+    def grew(self, rows: Iterable[Row], before: Iterable[Row | None]) -> None:
+        """Add what rows say more, or less, than they said before; None: it is new."""
+
+    @abstractmethod
+    def show(self) -> None:
+        """Move on to now and set the gauges that changed."""
+
+    def restated(self, before: Iterable[Row], after: Sequence[Row]) -> None:
+        """Add what recounted rows say more, or less, than the rows written before."""
+        had = {row[:4]: row for row in before}
+        self.grew(after, [had.get(row[:4]) for row in after])
+
+    def _now(self) -> tuple[int, int]:
+        """This moment, and the start of its business day."""
+        now_ms = self._clock()
+        return now_ms, day_start(now_ms, self._zone)
+
+    def _loaded(self) -> tuple[int, int]:
+        """Starts of the business day and of the last hour: what is loaded reaches back to the earlier one."""
+        now_ms, day_ms = self._now()
+        return day_ms, window_of(now_ms) - _HOUR_MS + WINDOW_MS
+
+
+class Gauges(WindowGauges[WindowRow]):
     """Keeps the sums of all partitions of this worker and shows them."""
 
     def __init__(self, zone: ZoneInfo, top_links: int, clock: Clock) -> None:
-        self._zone = zone
+        super().__init__(zone, clock)
         self._top_links = top_links
-        self._clock = clock
         self._guides, self._links = Shares(*self._now()), Shares(*self._now())
         self._shown: dict[Span, set[str]] = {span: set() for span in SPANS}
         self._next_top_s = 0.0
@@ -50,8 +88,7 @@ class Gauges:
 
     async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
         """Add what was written of a partition's closed windows."""
-        now_ms, day_ms = self._now()
-        hour_ms = window_of(now_ms) - _HOUR_MS + WINDOW_MS
+        day_ms, hour_ms = self._loaded()
         rows = await sink.ask("shares", lambda ch: recount.shares(ch, partition, day_ms, hour_ms, closed_before_ms))
         for minute, guide, link, clicks, human in rows:
             self._add(minute, guide, link, (clicks, human))
@@ -63,11 +100,6 @@ class Gauges:
             if had:
                 counts = (row.clicks - had.clicks, row.human_clicks - had.human_clicks)
             self._add(row.window_start, row.guide_id, row.link, counts)
-
-    def restated(self, before: Iterable[WindowRow], after: Sequence[WindowRow]) -> None:
-        """Add what recounted rows say more, or less, than the rows written before."""
-        had = {row[:4]: row for row in before}
-        self.grew(after, [had.get(row[:4]) for row in after])
 
     def show(self) -> None:
         """Move on to now and set the gauges that changed; label values without clicks disappear."""
@@ -101,10 +133,6 @@ class Gauges:
         self._shown[span] = set(best.names)
         metrics.LINK_CLICKS_REST.labels(span).set(best.rest)
         metrics.LINKS_LEFT_OUT.labels(span).set(best.left_out)
-
-    def _now(self) -> tuple[int, int]:
-        now_ms = self._clock()
-        return now_ms, day_start(now_ms, self._zone)
 
 
 def _set(gauges: tuple[Gauge, Gauge], name: str, span: Span, counts: Counts | None) -> None:

@@ -6,16 +6,15 @@ Pure of Faust but for the consumer's few calls, so that the app is nothing but w
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from faust.types import TP
 
 from schemas.topics import CLICKS
 from stream.base import log, metrics
 from stream.base.clock import Clock
-from stream.worker.gauges import Gauges
+from stream.worker.gauges import WindowGauges
 from stream.worker.lane import Lane
-from stream.worker.stage_gauges import StageGauges
 from stream.worker.transport import Batch, Consumer
 from stream.worker.window_kinds import AnyKind
 from stream.worker.window_lane import WindowLane
@@ -35,7 +34,7 @@ class Pipeline:
     """One per process."""
 
     def __init__(
-        self, makers: Mapping[str, MakeLane], gauges: Iterable[Gauges | StageGauges], clock: Clock, fail: Fail
+        self, makers: Mapping[str, MakeLane], gauges: Iterable[WindowGauges[Any]], clock: Clock, fail: Fail
     ) -> None:
         self.lanes: dict[TP, Lane] = {}
         self.settled = True

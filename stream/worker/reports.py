@@ -1,7 +1,7 @@
 """What a worker says about itself on its timers: gauges, lag, and the audit, which the owner of partition 0 runs."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 
@@ -13,9 +13,8 @@ from stream.sink import retention
 from stream.sink.audit import TOPICS, audit
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.kafka_log import open_log
-from stream.worker.gauges import Gauges
+from stream.worker.gauges import WindowGauges
 from stream.worker.pipeline import Pipeline
-from stream.worker.stage_gauges import StageGauges
 
 _AUDITED_HOURS: Final = 2
 """`guidestream audit` looks at all there is; the timer at what may just have gone wrong."""
@@ -31,7 +30,7 @@ class Reports:
         self,
         settings: Settings,
         pipeline: Pipeline,
-        gauges: Iterable[Gauges | StageGauges],
+        gauges: Iterable[WindowGauges[Any]],
         clickhouse: ClickHouse,
         clock: Clock,
     ) -> None:

@@ -1,28 +1,26 @@
 """Gauges of what happened after the click: this worker's share per credited guide, as `Gauges` has it for clicks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from schemas.windows import WINDOW_MS, ConversionWindowRow, window_of
+from schemas.windows import ConversionWindowRow
 from stream.aggregate.shares import SPANS, Counts, Shares, Span
 from stream.base import metrics
 from stream.base.clock import Clock
 from stream.sink.stage_shares import STAGES, numbers, stage_shares
-from stream.worker.gauges import NOBODY, day_start
+from stream.worker.gauges import NOBODY, WindowGauges
 from stream.worker.sink import Sink
 
-_HOUR_MS: Final = 60 * WINDOW_MS
 _UNIT: Final = 10_000
 """Amounts are kept in ten-thousandths."""
 
 
-class StageGauges:
+class StageGauges(WindowGauges[ConversionWindowRow]):
     """Keeps the sums of all partitions of this worker and shows them."""
 
     def __init__(self, zone: ZoneInfo, clock: Clock) -> None:
-        self._zone = zone
-        self._clock = clock
+        super().__init__(zone, clock)
         self._guides = Shares(*self._now())
 
     def clear(self) -> None:
@@ -31,8 +29,7 @@ class StageGauges:
 
     async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
         """Add what was written of a partition's closed windows."""
-        now_ms, day_ms = self._now()
-        hour_ms = window_of(now_ms) - _HOUR_MS + WINDOW_MS
+        day_ms, hour_ms = self._loaded()
         rows = await sink.ask("stages", lambda ch: stage_shares(ch, partition, day_ms, hour_ms, closed_before_ms))
         for minute, guide, counts in rows:
             self._guides.add(minute, guide or NOBODY, counts)
@@ -46,21 +43,12 @@ class StageGauges:
             if any(counts):
                 self._guides.add(row.window_start, row.guide_id or NOBODY, counts)
 
-    def restated(self, before: Iterable[ConversionWindowRow], after: Sequence[ConversionWindowRow]) -> None:
-        """Add what recounted rows say more, or less, than the rows written before."""
-        had = {row[:4]: row for row in before}
-        self.grew(after, [had.get(row[:4]) for row in after])
-
     def show(self) -> None:
         """Move on to now and set the gauges that changed; a number that is none has no series."""
         self._guides.roll(*self._now())
         for span in SPANS:
             for guide, counts in self._guides.sums[span].take_changed():
                 _show(guide, span, counts)
-
-    def _now(self) -> tuple[int, int]:
-        now_ms = self._clock()
-        return now_ms, day_start(now_ms, self._zone)
 
 
 def _show(guide: str, span: Span, counts: Counts | None) -> None:
