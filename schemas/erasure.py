@@ -15,6 +15,7 @@ from schemas.rejects import Reject
 ERASED: Final = "erased"
 CUSTOMER: Final = "customer"
 VISITOR: Final = "visitor"
+_EVENT: Final = "event"
 KEPT_PROPERTIES: Final = ("campaign", "touchpoint", "dwell_ms", "score", "given", "task", "from_guide", "referred_by")
 """What numbers are made of and names nobody; of an erased person's events all other properties go.
 
@@ -32,6 +33,16 @@ def id_hashes(kind: str, id_: str, keys: PersonKeys) -> tuple[str, ...]:
     return known_hashes(kind, id_, keys)
 
 
+def unnamed_id(event_id: str, keys: PersonKeys) -> str:
+    """What stands for the id of an event where it names who was erased: the same at each delivery of the event."""
+    return f"{ERASED}:{written_hash(_EVENT, event_id, keys)}"
+
+
+def unnamed_ids(event_id: str, keys: PersonKeys) -> tuple[str, ...]:
+    """What may stand for it, under every live key."""
+    return tuple(f"{ERASED}:{one}" for one in known_hashes(_EVENT, event_id, keys))
+
+
 def erased_event(kind: str, id_: str, pseudonym: str, at_ms: int, event_id: str, keys: PersonKeys) -> Conversion:
     """The event that erases an id.
 
@@ -40,10 +51,10 @@ def erased_event(kind: str, id_: str, pseudonym: str, at_ms: int, event_id: str,
         id_: who is erased.
         pseudonym: what their rows stay under, of the form `schemas.conversion_types.PSEUDONYM`.
         at_ms: what happened at this time or before is erased, milliseconds since 1970 UTC.
-        event_id: of this event.
+        event_id: of this event alone.
         keys: those of the worker that will read it.
     """
-    proof = written_hash(ERASED, _claim(kind, id_, pseudonym, at_ms), keys)
+    proof = written_hash(ERASED, _claim(kind, id_, pseudonym, at_ms, event_id), keys)
     event: Conversion = {
         "v": CONVERSION_VERSION,
         "event_id": event_id,
@@ -71,7 +82,7 @@ def check_proof(event: Conversion, keys: PersonKeys) -> None:
         Reject: it was not.
     """
     properties = event["properties"]
-    claim = _claim(*erased_id(event), str(properties["pseudonym"]), event["occurred_at"])
+    claim = _claim(*erased_id(event), str(properties["pseudonym"]), event["occurred_at"], event["event_id"])
     proof = str(properties["proof"]).encode()
     if not any(hmac.compare_digest(proof, known.encode()) for known in known_hashes(ERASED, claim, keys)):
         raise Reject(
@@ -79,5 +90,6 @@ def check_proof(event: Conversion, keys: PersonKeys) -> None:
         )
 
 
-def _claim(kind: str, id_: str, pseudonym: str, at_ms: int) -> str:
-    return f"{kind}\0{id_}\0{pseudonym}\0{at_ms}"
+def _claim(kind: str, id_: str, pseudonym: str, at_ms: int, event_id: str) -> str:
+    # With the event's id: whoever reads it in the topic and writes it again writes a duplicate.
+    return f"{kind}\0{id_}\0{pseudonym}\0{at_ms}\0{event_id}"

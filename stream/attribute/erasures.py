@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from schemas.conversions import Conversion
-from schemas.erasure import CUSTOMER, ERASED, KEPT_PROPERTIES, VISITOR, erased_id, id_hash, id_hashes
+from schemas.erasure import (
+    CUSTOMER,
+    ERASED,
+    KEPT_PROPERTIES,
+    VISITOR,
+    erased_id,
+    id_hash,
+    id_hashes,
+    unnamed_id,
+    unnamed_ids,
+)
 from schemas.person_hashes import PersonKeys
 
 _REMEMBERED: Final = 65_536
@@ -49,6 +59,10 @@ class Erasures:
         found = self._find(kind, id_)
         return found.pseudonym if found and time_ms <= found.until_ms else ""
 
+    def ids_of(self, event_id: str) -> tuple[str, ...]:
+        """What an event may be stored under whose id names somebody who was erased."""
+        return unnamed_ids(event_id, self._keys)
+
     def rewritten(self, event: Conversion, time_ms: int) -> Conversion:
         """The event without an erased person in it; the same object when it names none.
 
@@ -63,7 +77,7 @@ class Erasures:
         if for_customer or (for_visitor and not customer):
             event = self._anonymous(event, for_customer, for_visitor)
         elif for_visitor:  # a browser that was somebody else's, too
-            event = {**event, "visitor_id": for_visitor}
+            event = {**event, "event_id": self._unnamed(event, visitor), "visitor_id": for_visitor}
         return self._without_others(event, time_ms)
 
     def _anonymous(self, event: Conversion, for_customer: str, for_visitor: str) -> Conversion:
@@ -74,8 +88,7 @@ class Erasures:
             out["visitor_id"] = for_visitor
         if for_customer:
             out["customer_id"] = for_customer
-        if any(one in event["event_id"] for one in (event.get("customer_id"), event.get("visitor_id")) if one):
-            out["event_id"] = self._new_pseudonym()
+        out["event_id"] = self._unnamed(event, event.get("customer_id", ""), event.get("visitor_id", ""))
         properties = event.get("properties")
         if properties:
             kept: dict[str, str | float | bool | None] = {
@@ -88,6 +101,11 @@ class Erasures:
                 kept["alias"] = properties["alias"]
             out["properties"] = kept
         return out
+
+    def _unnamed(self, event: Conversion, *ids: str) -> str:
+        """The event's id, unless one of these ids is in it."""
+        event_id = event["event_id"]
+        return unnamed_id(event_id, self._keys) if any(id_ and id_ in event_id for id_ in ids) else event_id
 
     def _without_others(self, event: Conversion, time_ms: int) -> Conversion:
         """The event with pseudonyms for erased customers whom its properties name."""

@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from schemas.erasure import CUSTOMER, VISITOR, erased_event, id_hash, id_hashes
+from schemas.erasure import CUSTOMER, VISITOR, erased_event, id_hash, id_hashes, unnamed_id
 from schemas.person_hashes import PersonKeys
 from schemas.personal import phone_hashes
 from schemas.phones import normal_phone
@@ -98,7 +99,7 @@ class Eraser:
         before = {each: await self._known(each) for each in {wish, *ids}}
         due = {each: self._due(each, before[each]) for each in before}
         erased = [Erased(each.kind, each.text, due[each].pseudonym) for each in ids]
-        run = Erasing(self._clickhouse, self._target, secrets.token_hex(16))
+        run = Erasing(self._clickhouse, self._target, secrets.token_hex(16), partial(unnamed_id, keys=self._keys))
         await run.begin([*erased, *(Erased(PHONE, one, "") for one in person.phones)])
         try:
             found = await self._found(run, await self._everything(), names)

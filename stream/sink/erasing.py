@@ -5,7 +5,7 @@ that change rows are kept by ClickHouse (`system.mutations`), so they name nobod
 while a run lasts. Sketches of distinct visitors hold hashes that no id can be read from, and stay as they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import orjson
@@ -15,12 +15,13 @@ from stream.sink.clickhouse import ClickHouse
 from stream.sink.sql import Target, render
 
 PHONE: Final = "phone"
+_EVENT: Final = "event"
 _DONE: Final = {"mutations_sync": "2", "allow_nondeterministic_mutations": "1"}
 """Wait for all replicas. The subqueries of these statements say the same on each, because `erasing` does."""
 
 
 class Erased(NamedTuple):
-    """One id that is being erased; for a phone number the hash that is stored of it."""
+    """One id that is being erased; for a phone number the hash that is stored of it, for an event its id."""
 
     kind: str
     id: str
@@ -50,10 +51,12 @@ class Statement(NamedTuple):
 class Erasing:
     """One run, from `begin` to `end`."""
 
-    def __init__(self, clickhouse: ClickHouse, target: Target, run: str) -> None:
+    def __init__(self, clickhouse: ClickHouse, target: Target, run: str, unnamed: Callable[[str], str]) -> None:
+        """`unnamed` makes of the id of an event what stands for it: an event that comes once more is known by it."""
         self._clickhouse = clickhouse
         self._target = target
         self._run = run
+        self._unnamed = unnamed
 
     async def begin(self, people: Sequence[Erased]) -> None:
         """Put down whom the statements mean."""
@@ -84,11 +87,24 @@ class Erasing:
 
     async def change(self, reach: Reach) -> None:
         """Make these rows anonymous."""
+        await self._name_events(reach)
         for statement in self._updates(reach):
             await self._change(statement)
         await self._rename_aliases(reach)
         for statement in (self._aliases(reach), self._states(reach)):
             await self._change(statement)
+
+    async def _name_events(self, reach: Reach) -> None:
+        """Put down what stands for the ids of events that name somebody."""
+        told = (
+            f"arrayExists(id -> position(event_id, id) > 0, arrayConcat({self._ids(CUSTOMER)}, {self._ids(VISITOR)}))"
+        )
+        where = f"{self._conversions(reach).where} AND ({self._anonymous} OR {self._browser}) AND {told}"
+        rows = await self._clickhouse.query(
+            self._rendered(f"SELECT DISTINCT event_id FROM {{database}}.conversions WHERE {where}")
+        )
+        if rows:
+            await self.begin([Erased(_EVENT, event_id, self._unnamed(event_id)) for (event_id,) in rows])
 
     async def _count(self, statement: Statement) -> int:
         rows = await self._clickhouse.query(
@@ -111,21 +127,29 @@ class Erasing:
         visitor = f"{self._map(VISITOR)}[visitor_id]"
         return Statement("clicks", f"{self._is(VISITOR, 'visitor_id')} AND {before}", f"UPDATE visitor_id = {visitor}")
 
-    def _conversions(self, reach: Reach) -> Statement:
-        mine, browser = self._is(CUSTOMER, "customer_id"), self._is(VISITOR, "visitor_id")
+    @property
+    def _mine(self) -> str:
+        return self._is(CUSTOMER, "customer_id")
+
+    @property
+    def _browser(self) -> str:
+        return self._is(VISITOR, "visitor_id")
+
+    @property
+    def _anonymous(self) -> str:
         phoned = f"arrayExists(hash -> position(properties, hash) > 0, {self._ids(PHONE)})"
         # A browser that is erased may have been somebody else's as well: of them it is all that goes.
-        anonymous = f"({mine} OR (customer_id = '' AND ({browser} OR {phoned})))"
+        return f"({self._mine} OR (customer_id = '' AND ({self._browser} OR {phoned})))"
+
+    def _conversions(self, reach: Reach) -> Statement:
+        mine, browser, anonymous = self._mine, self._browser, self._anonymous
         named = " OR ".join(self._is(CUSTOMER, f"JSONExtractString(properties, '{name}')") for name in _NAMING)
         pairs = f"(SELECT groupArray((id_json, pseudonym_json)) FROM {self._erasing(CUSTOMER)})"
-        told = (
-            f"arrayExists(id -> position(event_id, id) > 0, arrayConcat({self._ids(CUSTOMER)}, {self._ids(VISITOR)}))"
-        )
         values = {
             "customer_id": f"if({mine}, {self._map(CUSTOMER)}[customer_id], customer_id)",
             "visitor_id": f"multiIf({browser}, {self._map(VISITOR)}[visitor_id], {mine}, '', visitor_id)",
             "token": f"if({anonymous}, '', token)",
-            "event_id": f"if({anonymous} AND {told}, {self._word('kafka_partition, kafka_offset')}, event_id)",
+            "event_id": f"transform(event_id, {self._events(1)}, {self._events(2)}, event_id)",
             "properties": "arrayFold((text, pair) -> replaceAll(text, concat(':', pair.1), concat(':', pair.2)), "
             f"{pairs}, if({anonymous}, {_KEPT}, properties))",
         }
@@ -178,6 +202,11 @@ class Erasing:
 
     def _ids(self, kind: str) -> str:
         return f"(SELECT groupArray(id) FROM {self._erasing(kind)})"
+
+    def _events(self, place: int) -> str:
+        """Ids of events (1), or what stands for them (2), in the same order."""
+        pairs = "arraySort(groupArray((id, pseudonym)))"
+        return f"(SELECT arrayMap(pair -> pair.{place}, {pairs}) FROM {self._erasing(_EVENT)})"
 
     def _map(self, kind: str) -> str:
         return (

@@ -39,7 +39,7 @@ from stream.worker.clicks_before import Clicks, ClicksBefore
 from stream.worker.customers import Customers
 from stream.worker.dead_letters import DeadLetters
 from stream.worker.directory import Directory, mentioned
-from stream.worker.erased import ErasedPeople, customers_in, leave_windows
+from stream.worker.erased import ErasedPeople, Piece, Renamed, customers_in, leave_windows
 from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
 from stream.worker.orders import Orders, with_customers
 from stream.worker.path import check_clock
@@ -171,23 +171,33 @@ class ConversionPath:
             seconds += perf_counter() - started
         metrics.STAGE_SECONDS.labels("decode_conversions").observe(seconds)
         self._limit.check(len(batch), rejected)
-        ids = [one.event["event_id"] for one in good]
-        async with self._claims.of(ids):
+        for piece in await self.erased.pieces(Piece(batch, good, rejected), lane.partition):
+            await self._take(piece, lane)
+
+    async def _take(self, piece: Piece[Incoming], lane: LaneState) -> None:
+        batch, came, rejected = piece
+        ids = [one.event["event_id"] for one in came]
+        good = [self._without_erased(one) for one in came]
+        renamed = Renamed.of(came, good, self.erased.known)
+        asked = renamed.words.union(ids)
+        async with self._claims.of(asked):
             # Nearly all of them are new: what they need is asked for at once with whether they are.
-            rows, tokens, _ = await asyncio.gather(
-                self._sink.known(CONVERSIONS, ids),
+            found, tokens, _ = await asyncio.gather(
+                self._sink.known(CONVERSIONS, asked),
                 self._tokens.read(one.event["token"] for one in good if one.event.get("token")),
                 lane.customers.load(customers_in([one.event for one in good])),
             )
+            rows = renamed.rows(found)
             decided = await self._decided(rows, good, lane.partition)
             offsets = [one.offset for one in good]
             duplicates = duplicates_in(ids, offsets, lane.partition, [one not in decided for one in offsets], rows)
             gone = {one.offset for one in duplicates}
-            accepted = [self._without_erased(one) for one in good if one.offset not in gone]
+            accepted = [one for one in good if one.offset not in gone]
             raw = await self._credited(accepted, decided, tokens, lane)
 
             received_ms = self._clock()
-            await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, duplicates, received_ms)
+            noted = renamed.duplicates(duplicates)
+            await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, noted, received_ms)
             await self._insert(raw, f"{batch[0].offset}-{batch[-1].offset}", lane.partition, received_ms)
         await lane.customers.write()
 
@@ -353,7 +363,7 @@ def own_touch(given: Credit) -> Touch | None:
 def count(raw: Collection[RawConversion], windows: ConversionPartition, *, next_offset: int, arrival_ms: int) -> int:
     """Count conversions whose raw rows are in; returns the number of their batch."""
     for one in raw:
-        if one.event["type"] == ERASED:  # the first of its batch, see `cut_at_erasures`
+        if one.event["type"] == ERASED:  # before all others of its piece, see `cuts`
             leave_windows(one.event, windows)
     tally = ConversionTally()
     tally.count(

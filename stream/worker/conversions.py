@@ -15,7 +15,6 @@ from stream.worker.attributed import Attributed, Outbox
 from stream.worker.conversion_path import ConversionPath, LaneState
 from stream.worker.conversion_recovery import catch_up, recover_windows
 from stream.worker.customers import Customers
-from stream.worker.erased import cut_at_erasures
 from stream.worker.fates import Fates
 from stream.worker.lane import Lane
 from stream.worker.mirror import filled
@@ -90,8 +89,7 @@ class ConversionLane(WindowLane):
     async def take(self, records: list[Any]) -> None:
         """The whole path."""
         state = LaneState(self.tp.partition, self.windows, self._customers, self._outbox, self._fates)
-        for piece in cut_at_erasures(records):
-            await self._path.take(piece, state)
+        await self._path.take(records, state)
         await self._outbox.below(_HELD)
 
     def flushed(self, batch: int) -> None:

@@ -1,18 +1,56 @@
 """Erased people as a worker meets them: events of type `erased`, and events from before that come late."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from schemas.conversions import Conversion
 from schemas.erasure import ERASED
 from schemas.person_hashes import PersonKeys
+from schemas.topics import CONVERSIONS
 from stream.aggregate.conversions import ConversionPartition
 from stream.attribute.erasures import Erasure, Erasures
 from stream.base.pseudonyms import new_pseudonym
 from stream.sink import erasures as rows
+from stream.sink.rows import DeadLetter, Duplicate
+from stream.worker.fates import duplicates_in
 from stream.worker.sink import Sink
 
-_MAYBE: Final = b'"erased"'
+Places = Sequence[tuple[int, int]]
+"""Partition and offset of rows that are there."""
+
+
+class Decoded(Protocol):
+    """An event and where it stands."""
+
+    @property
+    def event(self) -> Conversion:
+        """As it is kept."""
+
+    @property
+    def offset(self) -> int:
+        """In its partition."""
+
+
+Event = TypeVar("Event", bound=Decoded)
+
+
+class Piece(NamedTuple, Generic[Event]):
+    """Records of a partition, and what was read of them, each in order of its offsets."""
+
+    records: Sequence[Any]
+    events: Sequence[Event]
+    rejected: Sequence[DeadLetter]
+
+    def between(self, first: int, end: int) -> "Piece[Event]":
+        """What lies between two offsets, without the second."""
+
+        def within(some: Sequence[Any]) -> list[Any]:
+            return [one for one in some if first <= one.offset < end]
+
+        return Piece(within(self.records), within(self.events), within(self.rejected))
 
 
 class ErasedPeople:
@@ -34,18 +72,73 @@ class ErasedPeople:
             self.known.learn(event)
         return self.known.rewritten(event, time_ms)
 
+    async def pieces(self, batch: Piece[Event], partition: int) -> list[Piece[Event]]:
+        """A batch in pieces, see `cuts`."""
+        erasing = [one for one in batch.events if one.event["type"] == ERASED]
+        if not erasing:
+            return [batch]
+        ids, offsets = [one.event["event_id"] for one in erasing], [one.offset for one in erasing]
+        known = await self._sink.known(CONVERSIONS, ids)
+        repeated = {one.offset for one in duplicates_in(ids, offsets, partition, [True] * len(ids), known)}
+        return [batch.between(*edges) for edges in pairwise([0, *cuts(batch.events, repeated), sys.maxsize])]
 
-def cut_at_erasures(batch: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """The records of a batch in pieces, such that what may be an event of type `erased` begins one.
 
-    So whatever lies before it is counted, and whatever lies behind it is not, when its id leaves the windows.
+class Renamed(NamedTuple):
+    """Events of a batch that name somebody who was erased, by the ids they came with: what their rows may be under.
+
+    The first is what is written now; rows from before a change of keys are under another one, and rows that the
+    erasure has not reached yet under the id itself.
     """
-    first = 0
-    for place, record in enumerate(batch):
-        if place > first and record.value and _MAYBE in record.value:
-            yield batch[first:place]
-            first = place
-    yield batch[first:] if first else batch
+
+    by_id: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, came: Sequence[Decoded], kept: Sequence[Decoded], erasures: Erasures) -> "Renamed":
+        """Those that are kept another way than they came."""
+        pairs = [(one, other) for one, other in zip(came, kept, strict=True) if one is not other]
+        ids = ((one.event["event_id"], other.event["event_id"]) for one, other in pairs)
+        return cls({id_: (word, *erasures.ids_of(id_)) for id_, word in ids})
+
+    @property
+    def words(self) -> set[str]:
+        """What is to be looked up beside the ids."""
+        return {word for words in self.by_id.values() for word in words}
+
+    def rows(self, found: Mapping[str, Places]) -> Mapping[str, Places]:
+        """Rows that were found, by the id that events came with."""
+        if not self.by_id:
+            return found
+        own = {id_: {row for word in (id_, *words) for row in found.get(word, ())} for id_, words in self.by_id.items()}
+        return {**found, **{id_: sorted(rows_) for id_, rows_ in own.items()}}
+
+    def duplicates(self, found: list[Duplicate]) -> list[Duplicate]:
+        """Notes of duplicates, which name nobody either."""
+        if not self.by_id:
+            return found
+        return [replace(one, event_id=self.by_id.get(one.event_id, (one.event_id,))[0]) for one in found]
+
+
+def cuts(events: Sequence[Decoded], repeated: Collection[int]) -> list[int]:
+    """Offsets at which a batch is cut, such that an erasure stands before all that is counted beside it.
+
+    So whatever lies before it is counted, and whatever lies behind it is not, when its id leaves the windows. Erasures
+    in a row, as one run of `guidestream erase` writes them, are one cut, and one more INSERT. Nobody can force more:
+    an event of type `erased` that was read here has a proof made with the keys, and whoever writes it once more writes
+    a duplicate, which cuts nothing.
+
+    Args:
+        events: in order of their offsets, those of type `erased` with their proof checked.
+        repeated: offsets of erasures that are duplicates.
+    """
+    found: list[int] = []
+    counted = False
+    for one in events:
+        if one.event["type"] != ERASED:
+            counted = True
+        elif counted and one.offset not in repeated:
+            found.append(one.offset)
+            counted = False
+    return found
 
 
 def leave_windows(event: Conversion, windows: ConversionPartition) -> None:

@@ -78,7 +78,9 @@ class Told:
 class Worker:
     """One process; its lanes share what a process shares."""
 
-    def __init__(self, clickhouse: ClickHouse, clock: Time, *, kept: int = 1_000) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, clock: Time, keys: PersonKeys = PERSON_KEYS, *, kept: int = 1_000
+    ) -> None:
         self.clickhouse = clickhouse
         self.clock = clock
         self.kept = kept
@@ -86,12 +88,12 @@ class Worker:
         self.letters = NoDeadLetters()
         self.told = Told()
         directory = Directory(self.sink, clock)
-        self.erased = ErasedPeople(PERSON_KEYS, self.sink)
+        self.erased = ErasedPeople(keys, self.sink)
         self.path = ConversionPath(
             currency="CNY",
             future_ms=FUTURE_MS,
             lookback=LOOKBACK,
-            person_keys=PERSON_KEYS,
+            person_keys=keys,
             tokens=Tokens(TOKEN_KEYS, directory, self.sink),
             clicks=ClicksBefore(self.sink, LOOKBACK),
             directory=directory,

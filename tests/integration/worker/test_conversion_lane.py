@@ -1,15 +1,18 @@
 """One lane of conversions over real tables: credit, customers and what a restart makes up for, without a broker."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schemas.attribution import SKEW_MS
-from schemas.erasure import CUSTOMER, VISITOR, erased_event
+from schemas.erasure import CUSTOMER, VISITOR, erased_event, id_hash, unnamed_id
+from schemas.person_hashes import PersonKeys
 from schemas.token import Signer
 from schemas.windows import Facts
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import ALIAS_COLUMNS, Alias, alias_block, aliases
+from stream.sink.erasures import Certificate, put
 from stream.worker.attributed import records
 from tests.support.bad_tokens import bad_tokens
 from tests.support.click_rows import Row, insert_clicks
@@ -134,6 +137,52 @@ async def test_a_refund_of_somebody_who_was_erased_meanwhile_is_the_pseudonyms(w
     known = await lane.known("c1", PSEUDONYM)
     assert (known[PSEUDONYM].state.orders, known[PSEUDONYM].state.refunds) == (1, money("30"))
     assert (known["c1"].state.orders, known["c1"].state.refunds) == (0, 0)
+
+
+async def test_a_late_event_of_somebody_erased_counts_once_through_restarts_and_a_change_of_keys(
+    worker: Worker, migrated: ClickHouse
+) -> None:
+    erasure = dict(erased_event(CUSTOMER, "c1", PSEUDONYM, AT_MS - 500, "erasure:0", PERSON_KEYS))
+    early, late = ({"type": "lead", "customer_id": "c1", "event_id": f"lead:c1:{one}"} for one in ("early", "late"))
+    lane = worker.lane()
+    *_, kept = await lane.take(0, early, erasure, late)
+    assert kept.event["event_id"] == unnamed_id("lead:c1:late", PERSON_KEYS)
+    assert await lane.take(3, late, early) == []
+    certificate = Certificate("x", CUSTOMER, id_hash(CUSTOMER, "c1", PERSON_KEYS), AT_MS - 500, AT_MS, AT_MS)
+    await put(migrated, certificate)
+    again = Worker(migrated, Time(), PersonKeys(2, {2: b"n" * 32, **PERSON_KEYS.by_id}))
+    after = again.lane(1)
+    await after.recover()
+    assert await after.take(0, late, early, late) == []
+    noted = [one.event_id for one in (*worker.letters.duplicates, *again.letters.duplicates)]
+    assert len(noted) == 5
+    assert not any("lead:c1" in one for one in noted)
+
+
+async def test_erasures_that_are_written_again_cut_no_batch(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    inserts: list[str] = []
+    real = worker.sink.insert
+
+    async def insert(table: str, columns: Sequence[str], block: bytes, token: str) -> None:
+        inserts.append(table)
+        await real(table, columns, block, token)
+
+    monkeypatch.setattr(worker.sink, "insert", insert)
+    erasures = [
+        dict(erased_event(CUSTOMER, f"x{n}", f"erased:{n:032x}", AT_MS - 500, f"erasure:{n}", PERSON_KEYS))
+        for n in range(3)
+    ]
+    lead = {"type": "lead", "customer_id": "c1", "properties": {"note": "erased"}}
+    forged = {"type": "erased", "customer_id": "c1", "properties": {"pseudonym": PSEUDONYM, "proof": "k1:" + "0" * 32}}
+    lane = worker.lane()
+    raw = await lane.take(0, lead, forged, lead, *erasures, lead)
+    assert [one.offset for one in raw] == [0, 2, 3, 4, 5, 6]
+    assert inserts.count("conversions") == 2
+    inserts.clear()
+    stolen = [one for erasure in erasures for one in (lead, erasure, {**erasure, "event_id": "mine"})]
+    await lane.take(7, *stolen, lead)
+    assert inserts.count("conversions") == 1
+    assert [one.offset for one in worker.letters.duplicates] == [8, 11, 14]
 
 
 async def test_what_a_zombie_decided_is_kept_by_the_owner(worker: Worker, migrated: ClickHouse) -> None:

@@ -187,18 +187,17 @@ async def history(shop: Shop) -> None:
     shop.tell("satisfaction", ago_ms=90_000, properties={"score": 5, "text": "谢谢"})
     shop.tell("referred", OTHER, ago_ms=80_000, properties={"referred_by": LINA})
     shop.tell("order_paid", OTHER, ago_ms=70_000, order_id="o3", amount="7")
-    again = {
-        "v": 1,
-        "type": "lead",
-        "event_id": f"lead:{LINA}:x",
-        "customer_id": LINA,
-        "occurred_at": at,
-        "guide_id": "g1",
-    }
+    again = repeated(shop)
     letters = [orjson.dumps({**again, "type": "order_paid"}), f'{{"a": "{LINA}'.encode()]
     await send(settings, CONVERSIONS, [(LINA.encode(), record) for record in [orjson.dumps(again)] * 3 + letters])
     await send(settings, CONVERSIONS, [(b"", b'{"type": "lead", "customer_id": "wm-lina-47110"}')])
     await shop.settled()
+
+
+def repeated(shop: Shop) -> dict[str, Any]:
+    """An event that comes again and again; its id names the customer."""
+    event = {"v": 1, "type": "lead", "event_id": f"lead:{LINA}:x", "customer_id": LINA}
+    return {**event, "occurred_at": shop.began_ms, "guide_id": "g1"}
 
 
 @asynccontextmanager
@@ -247,6 +246,12 @@ async def test_a_customer_is_erased_while_events_flow(shop: Shop, environ: dict[
     left = await shop.where(*words)
     assert left == [letter], "the letter of wm-lina-47110, who is somebody else"
 
+    # Once more what was there before: a duplicate, whose note names nobody.
+    await send(shop.settings, CONVERSIONS, [(b"elsewhere", orjson.dumps(repeated(shop)))])
+    assert await shop.difference() == []
+    *same, duplicates, aliases = await shop.totals()
+    assert [*same, aliases] == [*before[:-2], before[-1]]
+    assert duplicates == [(3, 2)]
     # From before, and late: it goes where the rest is. From after: of somebody new.
     shop.tell("order_paid", ago_ms=250_000, order_id="o4", amount="1000")
     assert await shop.difference() == []

@@ -1,7 +1,7 @@
 from itertools import count
 
 from schemas.conversions import Conversion
-from schemas.erasure import CUSTOMER, VISITOR, erased_event, id_hash
+from schemas.erasure import CUSTOMER, VISITOR, erased_event, id_hash, unnamed_id
 from schemas.person_hashes import PersonKeys
 from stream.attribute.erasures import Erasure, Erasures
 
@@ -54,7 +54,7 @@ def test_only_what_numbers_are_made_of_is_left() -> None:
         ERASED_MS,
     )
     assert found == event(
-        event_id="erased:" + "0" * 32,
+        event_id=unnamed_id("lead:c1:7", KEYS),
         customer_id=PSEUDONYM,
         guide_id="g1",
         order_id="o1",
@@ -71,6 +71,16 @@ def test_a_browser_of_nobody_is_erased_like_a_customer() -> None:
 def test_a_customer_stays_who_they_are_when_only_their_browser_is_erased() -> None:
     found = knowing("v1", VISITOR).rewritten(event(customer_id="c1", visitor_id="v1", properties={"q": "x"}), 5)
     assert found == event(customer_id="c1", visitor_id=PSEUDONYM, properties={"q": "x"})
+
+
+def test_an_id_that_names_somebody_becomes_one_word_however_often_the_event_comes() -> None:
+    late = event(event_id="lead:c1:7", customer_id="c1")
+    of_browser = event(event_id="view:v1:7", customer_id="c2", visitor_id="v1")
+    before = PersonKeys(0, {0: KEYS.by_id[0]})
+    for _ in range(2):
+        assert knowing().rewritten(late, 5)["event_id"] == unnamed_id("lead:c1:7", KEYS)
+        assert knowing("v1", VISITOR).rewritten(of_browser, 5)["event_id"] == unnamed_id("view:v1:7", KEYS)
+    assert set(knowing().ids_of("lead:c1:7")) == {unnamed_id("lead:c1:7", KEYS), unnamed_id("lead:c1:7", before)}
 
 
 def test_an_erased_customer_is_not_named_by_others_either() -> None:

@@ -32,6 +32,7 @@ def test_a_proof_by_the_key_before_still_holds() -> None:
     "change",
     [
         {"customer_id": "c2"},
+        {"event_id": "e2"},
         {"occurred_at": AT_MS + 1},
         {"properties": {"pseudonym": "erased:" + "00" * 16, "proof": event()["properties"]["proof"]}},
         {"properties": {"pseudonym": PSEUDONYM, "proof": "k2:" + "00" * 16}},
