@@ -65,7 +65,7 @@ class Conversion(TypedDict):
     """Decimal number as text, not negative; so `margin`, which may be."""
     margin: NotRequired[str]
     currency: NotRequired[str]
-    """ISO 4217; the brand's own, since sums over several would mean nothing. Filled in where there is an amount."""
+    """ISO 4217; the brand's own, since sums over several would mean nothing. There where there is an amount."""
     properties: NotRequired[dict[str, str | float | bool | None]]
     """What only some types have: `dwell_ms`, `score`, `tag`, `referred_by`, ...; see `NEEDS`."""
 
@@ -155,4 +155,6 @@ def _read(value: bytes | None, currency: str) -> Conversion:
             conversion["currency"] = currency
     elif conversion["currency"] != currency:
         raise Reject("out_of_range", f"currency: {conversion['currency']}, and the brand's is {currency}")
+    elif "amount" not in conversion:
+        del conversion["currency"]
     return conversion

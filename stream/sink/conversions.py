@@ -11,7 +11,6 @@ import orjson
 from schemas.attribution import Credit, Touch
 from schemas.conversions import CONVERSION_VERSION, Conversion
 from schemas.money import units
-from schemas.token import MalformedTokenError, unverified
 from schemas.windows import Facts
 from stream.sink.binary import Fragments, blob, text, texts
 from stream.sink.clickhouse import ClickHouse
@@ -19,7 +18,7 @@ from stream.sink.parameters import number_size, portions
 
 CONVERSION_COLUMNS: Final = (
     *("occurred_at", "append_time", "received_at", "kafka_partition", "kafka_offset", "amount", "margin"),
-    *("confidence", "is_late", "retransmitted", "clamped", "click_time"),
+    *("confidence", "is_late", "retransmitted", "clamped", "click_time", "first_click_time"),
     *("event_id", "customer_id", "visitor_id", "order_id", "token", "click_id", "first_click_id", "properties"),
     *("type", "acting_guide_id", "currency", "link", "token_error"),
     *("attribution", "credited_guide_id", "credited_link", "credited_variant"),
@@ -64,6 +63,7 @@ def conversion_block(conversions: Iterable[RawConversion], *, partition: int, re
                 raw.time_ms, raw.append_ms, received_ms, partition, raw.offset, *amounts, credit.confidence, *flags
             ),
             _CLICK_TIME.pack(False, click.at_ms) if click else _NO_CLICK_TIME,  # noqa: FBT003 - the NULL flag
+            _CLICK_TIME.pack(False, first.at_ms) if first else _NO_CLICK_TIME,  # noqa: FBT003
             text(event["event_id"]),
             text(get("customer_id", "")),
             text(get("visitor_id", "")),
@@ -124,7 +124,8 @@ _READ: Final = """
     toString(amount), toString(margin), toString(currency), properties,
     toString(attribution), confidence, toString(credited_guide_id), credited_link, toString(credited_variant),
     toUnixTimestamp64Milli(click_time), click_id,
-    (first_click_id, first_link, toString(first_guide_id), toString(first_variant)),
+    (toUnixTimestamp64Milli(first_click_time), first_click_id, first_link, toString(first_guide_id),
+        toString(first_variant)),
     (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)),
     toString(token_error), is_late, retransmitted
 """
@@ -140,7 +141,7 @@ def _read(row: tuple[Any, ...]) -> RawConversion:
         link=link,
         variant=variant,
         click=Touch(int(click_ms), click_id, link, guide, variant) if click_ms is not None else None,
-        first=_first(*first) if any(first) else None,
+        first=Touch(int(first[0] or 0), *first[1:]) if any(first) else None,
         facts=Facts(*facts),
     )
     return RawConversion(
@@ -172,11 +173,3 @@ def _event(event_id: str, type_: str, time_ms: int, row: tuple[Any, ...]) -> Con
     event = {"v": CONVERSION_VERSION, "event_id": event_id, "type": type_, "occurred_at": time_ms}
     event |= {name: value for name, value in optional.items() if value}
     return event  # type: ignore[return-value] # the fields of the contract, those that are there
-
-
-def _first(click_id: str, link: str, guide: str, variant: str) -> Touch:
-    try:
-        at_ms = unverified(click_id).at_ms
-    except MalformedTokenError:
-        at_ms = 0
-    return Touch(at_ms, click_id, link, guide, variant)

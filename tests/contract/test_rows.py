@@ -56,7 +56,7 @@ WRITTEN_AS = {
     "kafka_partition": "UInt16",
     "original_partition": "UInt16",
     **dict.fromkeys(("amount", "margin", "order_amount", "refund_amount", "revenue", "refunds"), "Int64"),
-    **dict.fromkeys((*_TIMES, "click_time", "consent_at", "last_active_at"), "Nullable(Int64)"),
+    **dict.fromkeys((*_TIMES, "click_time", "first_click_time", "consent_at", "last_active_at"), "Nullable(Int64)"),
     **dict.fromkeys(("messages_in", "messages_out"), "Array(Int64)"),
     **dict.fromkeys((*COUNTED, "customers", "orders"), "UInt64"),
     **_TUPLES,

@@ -177,6 +177,7 @@ def test_what_a_type_asks_of_its_properties_is_checked(
 def test_the_brands_currency_is_filled_in_where_there_is_an_amount() -> None:
     assert decode(encode(conversion(currency=None))) == conversion()
     assert "currency" not in decode(encode(event_of("lead")))
+    assert "currency" not in decode(encode({**event_of("lead"), "currency": "CNY"}))
 
 
 def test_a_producer_checks_by_the_rules_of_the_worker() -> None:
