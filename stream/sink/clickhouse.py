@@ -15,6 +15,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from stream.base.errors import GuidestreamError, UnavailableError
 from stream.base.settings import Settings
+from stream.sink.external import Table, attached
 
 _EVERY_REQUEST = {
     # The status line waits for the end of the statement. Without it an insert that fails after the first progress
@@ -133,15 +134,27 @@ class ClickHouse:
         sql: str,
         parameters: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
+        tables: Mapping[str, Table] | None = None,
     ) -> list[tuple[Any, ...]]:
-        """Rows of a SELECT. `{name:Type}` in the SQL is bound by the server from `parameters`; times come in UTC.
+        """Rows of a SELECT; times come in UTC.
+
+        Args:
+            sql: the statement.
+            parameters: `{name:Type}` in it is bound by the server from these. Of many values make a table.
+            settings: of this statement alone.
+            tables: what the statement brings along, by the name it has there.
 
         Raises:
             UnavailableError: no answer in time, or a passing refusal.
             QueryError: the statement is refused.
         """
         async with _errors(self._client.url, self._timeout_s):
-            result = await self._client.query(sql, dict(parameters or {}), settings=dict(settings or {}))
+            result = await self._client.query(
+                sql,
+                dict(parameters or {}),
+                settings=dict(settings or {}),
+                external_data=attached(tables) if tables else None,
+            )
         return [tuple(row) for row in result.result_rows]
 
     async def command(

@@ -14,7 +14,7 @@ from schemas.money import units
 from schemas.windows import Facts
 from stream.sink.binary import Fragments, blob, text, texts
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.parameters import number_size, portions
+from stream.sink.external import Table
 
 CONVERSION_COLUMNS: Final = (
     *("occurred_at", "append_time", "received_at", "kafka_partition", "kafka_offset", "amount", "margin"),
@@ -99,25 +99,25 @@ async def read_back(clickhouse: ClickHouse, partition: int, first: int, last: in
 
 async def at_places(clickhouse: ClickHouse, places: Collection[tuple[int, int]]) -> list[RawConversion]:
     """Raw rows by their (Kafka partition, offset), in no order."""
+    # Of a row that a zombie wrote twice the one received last counts; FINAL would read far more to say the same.
+    rows = await clickhouse.query(
+        f"""
+        SELECT kafka_partition, {_READ}
+        FROM conversions
+        WHERE kafka_partition IN (SELECT partition FROM places) AND kafka_offset IN (SELECT place FROM places)
+            AND (kafka_partition, kafka_offset) IN places
+        ORDER BY received_at
+        """,
+        tables={"places": Table("partition UInt16, place UInt64", b"".join(_PLACE.pack(*one) for one in places))},
+    )
     found: dict[tuple[int, int], RawConversion] = {}
-    for some in map(set, portions(sorted(places), lambda place: number_size(place[1]))):
-        # Of a row that a zombie wrote twice the one received last counts; FINAL would read far more to say the same.
-        rows = await clickhouse.query(
-            f"""
-            SELECT kafka_partition, {_READ}
-            FROM conversions
-            WHERE kafka_partition IN {{partitions:Array(UInt16)}} AND kafka_offset IN {{offsets:Array(UInt64)}}
-            ORDER BY received_at
-            """,
-            {"partitions": sorted({place[0] for place in some}), "offsets": sorted({place[1] for place in some})},
-        )
-        for partition, *row in rows:
-            raw = _read(tuple(row))
-            if (partition, raw.offset) in some:
-                found[partition, raw.offset] = raw
+    for partition, *row in rows:
+        raw = _read(tuple(row))
+        found[partition, raw.offset] = raw
     return list(found.values())
 
 
+_PLACE: Final = Struct("<HQ")
 _READ: Final = """
     event_id, toString(type), toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(append_time),
     kafka_offset, customer_id, token, visitor_id, toString(acting_guide_id), link, order_id,

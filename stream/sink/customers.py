@@ -1,15 +1,13 @@
 """Customers and their aliases: rows of `customer_states` and `customer_aliases`, written as blocks and looked up."""
 
-from collections.abc import Awaitable, Collection, Iterable
-from itertools import chain
+from collections.abc import Collection, Iterable
 from struct import Struct, pack
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.customers import CustomerRow, CustomerState, decode_state, encode_state
+from stream.sink import external
 from stream.sink.binary import Fragments, blob, length, text, texts
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.parameters import answers, portions, text_size
-from stream.sink.parameters import texts as texts_of
 
 CUSTOMER_COLUMNS: Final = (
     *("kafka_partition", "version", "orders", "revenue", "refunds", "margin", "updated_at"),
@@ -90,16 +88,11 @@ def alias_block(aliases: Iterable[Alias]) -> bytes:
 
 async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list[Known]:
     """The newest state of some customers in every partition that has one."""
-
-    def ask(ids: list[str]) -> Awaitable[list[tuple[Any, ...]]]:
-        return clickhouse.query(
-            "SELECT customer_id, kafka_partition, version, state FROM customer_states "
-            "WHERE customer_id IN {ids:Array(String)}",
-            {"ids": texts_of(ids)},
-        )
-
+    rows = await clickhouse.query(
+        "SELECT customer_id, kafka_partition, version, state FROM customer_states WHERE customer_id IN ids",
+        tables={"ids": external.texts(sorted(set(customer_ids)))},
+    )
     found: dict[tuple[str, int], tuple[int, str]] = {}
-    rows = chain.from_iterable(await answers(portions(sorted(set(customer_ids)), text_size), ask))
     # Rows that a merge has not dropped yet: fewer bytes than sorting them out there would cost.
     for customer_id, partition, version, state in rows:
         key = (customer_id, int(partition))
@@ -110,21 +103,18 @@ async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list
 
 async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: int = _ALL) -> list[Alias]:
     """Statements that name one of these ids, at either end; of those that keep one id the last `most`."""
-
-    def ask(ids: list[str]) -> Awaitable[list[tuple[Any, ...]]]:
-        return clickhouse.query(
-            """
-            SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
-            WHERE alias IN {ids:Array(String)}
-            UNION ALL
-            SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
-            WHERE customer_id IN {ids:Array(String)}
-            ORDER BY customer_aliases.occurred_at DESC LIMIT {most:UInt32} BY customer_id
-            """,
-            {"ids": texts_of(ids), "most": most},
-        )
-
-    rows = chain.from_iterable(await answers(portions(sorted(customer_ids), text_size), ask))
+    rows = await clickhouse.query(
+        """
+        SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
+        WHERE alias IN ids
+        UNION ALL
+        SELECT alias, customer_id, toUnixTimestamp64Milli(occurred_at), event_id FROM customer_aliases
+        WHERE customer_id IN ids
+        ORDER BY customer_aliases.occurred_at DESC LIMIT {most:UInt32} BY customer_id
+        """,
+        {"most": most},
+        tables={"ids": external.texts(sorted(customer_ids))},
+    )
     return [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
 
 

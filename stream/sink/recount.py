@@ -3,14 +3,13 @@
 Whatever counts here counts distinct offsets, because a zombie worker may have written a row twice.
 """
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.windows import Facts, WindowRow
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.parameters import answers, text_size, texts
-from stream.sink.parameters import portions as portions_of
+from stream.sink.external import texts
 
 RawTable = Literal["clicks", "conversions"]
 _EVENT_ID = {"clicks": "click_id", "conversions": "event_id"}
@@ -151,18 +150,14 @@ async def shares(
 async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
     """Where events of these ids are already: (Kafka partition, offset) of each of their raw rows."""
     name = _EVENT_ID[table]
-
-    def ask(ids: list[str]) -> Awaitable[list[tuple[Any, ...]]]:
-        return clickhouse.query(
-            f"SELECT DISTINCT {name}, kafka_partition, kafka_offset FROM {table} "
-            f"WHERE {name} IN {{ids:Array(String)}} ORDER BY kafka_partition, kafka_offset",
-            {"ids": texts(ids)},
-        )
-
+    rows = await clickhouse.query(
+        f"SELECT DISTINCT {name}, kafka_partition, kafka_offset FROM {table} "
+        f"WHERE {name} IN ids ORDER BY kafka_partition, kafka_offset",
+        tables={"ids": texts(sorted(set(event_ids)))},
+    )
     found: dict[str, list[tuple[int, int]]] = {}
-    for rows in await answers(portions_of(sorted(set(event_ids)), text_size), ask):
-        for event_id, partition, offset in rows:
-            found.setdefault(event_id, []).append((int(partition), int(offset)))
+    for event_id, partition, offset in rows:
+        found.setdefault(event_id, []).append((int(partition), int(offset)))
     return found
 
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from schemas.conversions import CONVERSION_TYPES
+from stream.sink.binary import texts
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.parameters import number_size, portions, text_size
+from stream.sink.external import Table
 
 _STRETCH_MS = 6 * 3_600_000
 """Event time of one question: memory in ClickHouse grows with the keys and visitors of it."""
@@ -182,8 +184,8 @@ async def compare_windows(
     for start_s, stop_s in await _stretches(clickhouse, kind, since_ms, until_ms):
         keys, suspects, compared, events = await _suspects(clickhouse, kind, start_s, stop_s)
         rows, counted, cut = rows + compared, counted + events, cut or suspects > len(keys)
-        for some in portions(keys, _key_size):
-            found = await _different(clickhouse, kind, some, committed)
+        if keys:
+            found = await _different(clickhouse, kind, keys, committed)
             different += len(found)
             difference += sum(one.events for one in found)
             first = first or (found[0] if found else None)
@@ -215,8 +217,14 @@ async def _stretches(clickhouse: ClickHouse, kind: Kind, since_ms: int, until_ms
 
 _KEY = "kafka_partition, window_start, guide_id, link, variant"
 _KEY_COLUMNS = "toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant"
-_KEYS = "Array(Tuple(UInt32, UInt16, String, String, String))"
-_LIMITS = "Array(Tuple(UInt32, UInt16, String, String, String, Int64))"
+_KEYS = "start_s UInt32, partition UInt16, guide String, code String, arm String"
+_LIMITS = f"{_KEYS}, up_to Int64"
+_START = Struct("<IH")
+_LIMIT = Struct("<q")
+
+
+def _key_row(key: Key) -> bytes:
+    return _START.pack(key.start_s, key.partition) + texts((key.guide_id, key.link, key.variant))
 
 
 def _raw(kind: Kind, rows: str) -> str:
@@ -290,21 +298,15 @@ async def _different(
     ]
 
 
-def _key_size(key: Key) -> int:
-    """Bytes of a key in a parameter, with the offset that it is counted up to."""
-    numbers = (key.start_s, key.partition, (1 << 63) - 1)
-    return sum(map(number_size, numbers)) + sum(map(text_size, (key.guide_id, key.link, key.variant))) + 4
-
-
 async def _written(clickhouse: ClickHouse, kind: Kind, keys: Sequence[Key]) -> dict[Key, tuple[Measures, int]]:
     """What is written for these keys, and up to which offset."""
     which = f"""
         window_start BETWEEN toDateTime({keys[0].start_s}, 'UTC') AND toDateTime({keys[-1].start_s}, 'UTC')
-        AND (toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant) IN {{keys:{_KEYS}}}
+        AND (toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant) IN keys
     """
     rows = await clickhouse.query(
         f"SELECT {_KEY_COLUMNS}, {_said(kind)} FROM ({_written_rows(kind, which)})",
-        {"keys": [tuple(key) for key in keys]},
+        tables={"keys": Table(_KEYS, b"".join(map(_key_row, keys)))},
     )
     return {Key(*row[:5]): (_measures(row), int(row[-1])) for row in rows}
 
@@ -319,17 +321,16 @@ async def _counted(clickhouse: ClickHouse, kind: Kind, limits: Mapping[Key, int]
             WHERE toStartOfMinute({kind.time})
                 BETWEEN toDateTime({min(starts)}, 'UTC') AND toDateTime({max(starts)}, 'UTC')
         ) AS c
-        INNER JOIN (
-            SELECT one.1 AS start_s, one.2 AS partition, one.3 AS guide, one.4 AS code, one.5 AS arm, one.6 AS up_to
-            FROM (SELECT arrayJoin({{limits:{_LIMITS}}}) AS one)
-        ) AS l
+        INNER JOIN limits AS l
         ON toUnixTimestamp(toStartOfMinute(c.{kind.time})) = l.start_s AND c.kafka_partition = l.partition
             AND c.{kind.guide} = l.guide AND c.{kind.link} = l.code AND c.{kind.variant} = l.arm
         WHERE toInt64(c.kafka_offset) <= l.up_to
     """
     rows = await clickhouse.query(
         f"SELECT {_KEY_COLUMNS}, {_said(kind)} FROM ({_raw(kind, counted)})",
-        {"limits": [(*key, limit) for key, limit in limits.items()]},
+        tables={
+            "limits": Table(_LIMITS, b"".join(_key_row(key) + _LIMIT.pack(limit) for key, limit in limits.items())),
+        },
     )
     return {Key(*row[:5]): _measures(row) for row in rows}
 

@@ -9,6 +9,7 @@ import pytest
 
 from stream.base.errors import UnavailableError
 from stream.base.settings import Settings, load
+from stream.sink import external
 from stream.sink.clickhouse import ClickHouse, QueryError
 
 _OWN_CODES = {"allow_custom_error_code_in_throwif": 1}
@@ -123,9 +124,19 @@ async def test_parameters_are_bound_by_the_server_whatever_is_in_them(migrated: 
     assert found == [(hostile, [hostile, ""], at, [(7, hostile)])]
 
 
-async def test_large_parameters_reach_the_server(migrated: ClickHouse) -> None:
-    names = [f"{number:030d}" for number in range(2_000)]
-    assert await migrated.query("SELECT length({names:Array(String)})", {"names": names}) == [(2_000,)]
+async def test_values_come_along_as_tables_whatever_is_in_them(migrated: ClickHouse) -> None:
+    hostile = ["导购'); DROP TABLE clicks; --\\\n\t{x:String}", "", "--boundary\r\n\r\n\0", "x" * 100_000]
+    found = await migrated.query(
+        "SELECT value, at_ms, value IN (SELECT value FROM texts), at_ms IN numbers FROM moments ORDER BY at_ms",
+        tables={
+            "moments": external.moments([(text, at_ms) for at_ms, text in enumerate(hostile)]),
+            "texts": external.texts(hostile[:2]),
+            "numbers": external.numbers([0, 3]),
+        },
+    )
+    assert found == [(text, n, n < 2, n in (0, 3)) for n, text in enumerate(hostile)]
+    with pytest.raises(QueryError, match="moments"):
+        await migrated.query("SELECT * FROM moments")  # gone with its question
 
 
 async def test_a_setting_holds_for_its_query_alone(migrated: ClickHouse) -> None:

@@ -5,33 +5,31 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from clickhouse_connect.driver.binding import format_bind_value
 
 from schemas.conversion_types import MAX_ID
 from schemas.conversions import MAX_EVENT_ID
-from stream.sink import conversions, customers, lookups, recount
-from stream.sink.parameters import portions
+from stream.sink import conversions, customers, external, lookups, recount
+from stream.sink.external import Table
 from tests.support.events import AT_MS
 
-FIELD = 131_072
-ADDRESS = 1 << 20
+ADDRESS = 16_384
+"""Bytes of an address that nothing on the way refuses."""
 DAY_MS = 86_400_000
 MANY = 10_000
 
 
 class Server:
-    """Refuses what a server would refuse, and knows nothing."""
+    """Refuses what a server, or something before it, would refuse, and knows nothing."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked: list[Mapping[str, Table]] = []
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        written = {name: format_bind_value(value) for name, value in parameters.items()}
-        for name, value in written.items():
-            assert len(value.encode()) <= FIELD, name
-        assert sum(len(quote_plus(value)) for value in written.values()) < ADDRESS - 10_000
-        assert sql
-        self.asked += 1
+    async def query(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, tables: Mapping[str, Table]
+    ) -> list[tuple[Any, ...]]:
+        shown = [sql, *map(str, (parameters or {}).values()), *(table.structure for table in tables.values())]
+        assert len(quote_plus(" ".join(shown))) < ADDRESS
+        self.asked.append(tables)
         return []
 
 
@@ -60,20 +58,17 @@ QUESTIONS: dict[str, Callable[[Any, str], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("character", ["a", "订", "'", "\\", "\U0001f600"], ids=ascii)
 @pytest.mark.parametrize("question", QUESTIONS)
-async def test_no_question_is_longer_than_a_server_takes(question: str, character: str) -> None:
+async def test_whatever_is_asked_about_a_batch_is_one_question_with_a_short_address(
+    question: str, character: str
+) -> None:
     server = Server()
     await QUESTIONS[question](server, character)
-    assert server.asked > 1
+    (tables,) = server.asked
+    assert sum(len(table.rows) for table in tables.values()) >= 4 * MANY
 
 
-async def test_a_batch_of_now_asks_for_its_moments_at_once() -> None:
-    server = Server()
-    await lookups.guide_clicks(server, [(f"g{n % 50}", AT_MS + n * 10) for n in range(2_000)], 30 * 60_000)  # type: ignore[arg-type] # what it asks
-    assert server.asked == 1
-
-
-def test_portions_hold_every_value_once_in_its_order() -> None:
-    assert list(portions(range(5), lambda _: 40_000)) == [[0, 1], [2, 3], [4]]
-    assert list(portions([1], lambda _: 1_000_000)) == [[1]]
-    assert list(portions([], len)) == []
-    assert [len(some) for some in portions(range(16_001), lambda _: 1)] == [8_000, 8_000, 1]
+def test_a_table_holds_what_it_is_given() -> None:
+    assert external.texts([]) == ("value String", b"")
+    assert external.texts(["a", "订"]).rows == b"\x01a\x03" + "订".encode()
+    assert external.numbers([1, 1 << 31]).rows == b"\x01\0\0\0\0\0\0\x80"
+    assert external.moments([("v", -1)]).rows == b"\x01v" + b"\xff" * 8
