@@ -7,6 +7,7 @@ from stream.imports import encodings
 from stream.imports.csv_file import CsvFile
 from stream.imports.ndjson_file import NdjsonFile
 from stream.imports.rows import Rows
+from stream.imports.workbook import Workbook
 
 _NDJSON = frozenset({".ndjson", ".jsonl"})
 _ZIP = b"PK\x03\x04"
@@ -25,8 +26,6 @@ def open_rows(path: Path, *, encoding: str, sheet: str) -> Rows:
         with path.open("rb") as file:
             start = file.read(4)
         if start == _ZIP:
-            from stream.imports.workbook import Workbook  # noqa: PLC0415 - its library takes a while to load
-
             return Workbook(path, sheet)
         if start == _OLD_EXCEL:
             raise InputError("is an old workbook (.xls); save it as .xlsx or CSV UTF-8", field="file")

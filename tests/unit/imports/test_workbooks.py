@@ -1,19 +1,25 @@
 """XLSX files: dates, numbers, formulas, and files that are made to hurt."""
 
 import zipfile
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 
 from stream.base.errors import InputError
 from stream.imports import workbook as module
+from stream.imports.archive import Archive
+from stream.imports.cells import date_styles
+from stream.imports.source import open_rows
 from tests.support.imports import HEAD, taken, with_part, workbook
 
 COLUMNS = HEAD.split(",")
 AT = datetime(2026, 11, 11, 20)  # noqa: DTZ001 - as a spreadsheet has it
 SHEET = "xl/worksheets/sheet1.xml"
+STRINGS = "xl/sharedStrings.xml"
 NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
@@ -31,6 +37,22 @@ def sheet(*rows: str, head: str = "") -> bytes:
 
 def text(value: str) -> str:
     return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
+def part_of(file: Path, name: str) -> bytes:
+    with zipfile.ZipFile(file) as parts:
+        return parts.read(name)
+
+
+def with_strings(file: Path, texts: list[str]) -> Path:
+    """A workbook with a common table of texts, which the library that writes the others leaves empty."""
+    items = "".join(f"<si><t>{one}</t></si>" for one in texts)
+    rels = "xl/_rels/workbook.xml.rels"
+    known = part_of(workbook(file, [COLUMNS]), rels)
+    if b"sharedStrings" not in known:
+        more = b'<Relationship Id="rId9" Type="http://x/relationships/sharedStrings" Target="/xl/sharedStrings.xml"/>'
+        with_part(file, rels, known.replace(b"</Relationships>", more + b"</Relationships>"))
+    return with_part(file, STRINGS, f'<sst xmlns="{NAMESPACE}">{items}</sst>'.encode())
 
 
 def made(file: Path, *rows: str, head: str = "") -> Path:
@@ -146,11 +168,11 @@ def test_an_archive_of_something_else_is_refused(file: Path) -> None:
         '<row><c t="s"><v>999999</v></c></row>',
         '<row><c t="s"><v>x</v></c></row>',
         '<row><c r="??"><v>1</v></c></row>',
-        '<row><c s="x"><v>1</v></c></row>',
-        '<row><c t="d"><v>never</v></c></row>',
+        '<row r="2"><c><v>1</v></c></row>',
+        "<row><c><v>nan</v></c></row>",
+        '<row><c t="x"><v>1</v></c></row>',
         "<row><c><v>&unknown;</v></c></row>",
         '<row r="99999999999"><c><v>1</v></c></row>',
-        "</sheetData></worksheet>",
     ],
 )
 def test_a_sheet_that_is_broken_inside_ends_with_the_row_before(file: Path, row: str) -> None:
@@ -162,20 +184,22 @@ def test_a_sheet_that_is_broken_inside_ends_with_the_row_before(file: Path, row:
 def test_entities_do_not_expand(file: Path) -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     head = f'<!DOCTYPE x [<!ENTITY e0 "lol">{levels}]>'
-    with pytest.raises(InputError, match=f"{SHEET} in it declares a document type"):
+    with pytest.raises(InputError, match=rf"{SHEET} in it .*declares a document type"):
         taken(made(file, "<row><c><v>&e9;</v></c></row>", head=head))
 
 
-@pytest.mark.parametrize("head", [f"<!-- {'x' * 70_000} -->", " <?pi x?><!DOCTYPE worksheet>"])
+@pytest.mark.parametrize("head", [f"<!-- {'x' * 70_000} --><!DOCTYPE worksheet>", " <?pi x?><!DOCTYPE worksheet>"])
 def test_a_declaration_is_found_wherever_it_hides(file: Path, head: str) -> None:
-    with pytest.raises(InputError, match="in it declares a document type"):
+    with pytest.raises(InputError, match="declares a document type"):
         taken(made(file, f"<row>{text('E1')}</row>", head=head))
 
 
-@pytest.mark.parametrize("part", ["xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml"])
+@pytest.mark.parametrize(
+    "part", [STRINGS, "xl/styles.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "_rels/.rels"]
+)
 def test_other_parts_declare_no_types_either(file: Path, part: str) -> None:
-    with pytest.raises(InputError, match=f"{part} in it declares a document type"):
-        taken(with_part(workbook(file, [COLUMNS]), part, b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'))
+    with pytest.raises(InputError, match=f"{part} in it .*declares a document type"):
+        taken(with_part(with_strings(file, []), part, b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"text", b"\xff\xfe"])
@@ -183,12 +207,145 @@ def test_parts_that_are_no_xml_are_none_of_our_business(file: Path, content: byt
     assert taken(with_part(workbook(file, [COLUMNS]), "xl/media/image1.png", content)).problems == []
 
 
-def test_a_row_that_would_fill_the_memory_is_refused(file: Path) -> None:
-    with pytest.raises(InputError, match="a row of it has more than"):
-        taken(made(file, f"<row>{text('x' * 6_000_000)}</row>"))
+@pytest.mark.parametrize(
+    "row", [f"<row>{text('x' * 6_000_000)}</row>", f"<row>{'<c>' * 2_000_000}", "<c/>" * 2_000_000]
+)
+def test_a_row_that_would_fill_the_memory_is_refused(file: Path, row: str) -> None:
+    with pytest.raises(InputError, match=f"{SHEET} in it has more than .* in one piece behind row 1"):
+        taken(made(file, row))
 
 
-def test_a_part_that_would_fill_the_memory_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_PART_BYTES", 50)
-    with pytest.raises(InputError, match="at most 50 are read"):
-        taken(workbook(file, [COLUMNS]))
+def test_a_text_that_would_fill_the_memory_is_refused(file: Path) -> None:
+    with pytest.raises(InputError, match=f"{STRINGS} in it has more than .* in one piece"):
+        taken(with_strings(file, ["x" * 6_000_000]))
+
+
+def test_elements_within_each_other_without_end_are_refused(file: Path) -> None:
+    with pytest.raises(InputError, match="more than 64 levels"):
+        taken(with_part(workbook(file, [COLUMNS]), "xl/styles.xml", b"<a>" * 1000))
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"])
+def test_a_part_that_would_fill_the_memory_is_refused(file: Path, part: str) -> None:
+    content = part_of(workbook(file, [COLUMNS]), part) + b" " * 16 * 1024**2
+    with pytest.raises(
+        InputError, match=f"{part} in it has {len(content)} bytes, at most 16777216 are read; save it as"
+    ):
+        taken(with_part(file, part, content))
+
+
+def test_a_table_of_texts_that_would_fill_the_memory_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_STRINGS_BYTES", 900)
+    with pytest.raises(InputError, match=f"{STRINGS} in it has .* bytes, at most 900 are read; save it as CSV"):
+        taken(with_strings(file, ["x" * 1000]))
+
+
+def test_texts_that_are_packed_as_no_table_are_refused(file: Path) -> None:
+    with pytest.raises(InputError, match=f"{STRINGS} in it has .* bytes, at most .* are read"):
+        taken(with_strings(file, ["订"] * 1_000_000))
+
+
+def test_a_sheet_that_is_packed_as_no_table_is_refused(file: Path) -> None:
+    made(file, f"<!--{' ' * 20_000_000}-->")
+    with pytest.raises(InputError, match=f"{SHEET} in it has .* bytes, at most .* are read"):
+        taken(file)
+
+
+def test_a_part_is_never_more_than_the_directory_says(file: Path) -> None:
+    rows = "".join(f"<row>{text(f'E{number}')}</row>" for number in range(1000))
+    made(file, rows)
+    with zipfile.ZipFile(file) as found:
+        size = found.getinfo(SHEET).file_size
+    packed = file.read_bytes()
+    assert packed.count(size.to_bytes(4, "little")) == 2, "in the directory, and before the part"
+    file.write_bytes(packed.replace(size.to_bytes(4, "little"), (3000).to_bytes(4, "little")))
+    with pytest.raises(InputError, match="Bad CRC-32"):
+        taken(file)
+
+
+def test_claims_of_size_and_width_cost_nothing(file: Path) -> None:
+    rows = (
+        f'<row r="2">{text("E1")}{text("2026-11-11")}<c r="C2"><v>5</v></c></row>',
+        '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+    )
+    content = sheet(*rows).replace(b"<sheetData>", b'<dimension ref="A1:XFD1048576"/><sheetData>')
+    found = taken(with_part(workbook(file, [COLUMNS]), SHEET, content))
+    assert (len(found.events), found.counts.rows) == (1, 1)
+
+
+def test_more_columns_than_a_table_has_are_refused(file: Path) -> None:
+    with pytest.raises(InputError, match="head line goes beyond column 1000"):
+        taken(workbook(file, [[*COLUMNS, *["x"] * 1000]]))
+
+
+def test_what_comes_behind_the_rows_does_not_matter(file: Path) -> None:
+    good = f"<row>{text('E1')}{text('2026-11-11')}<c><v>5</v></c></row>"
+    links = "<hyperlinks>" + '<hyperlink ref="A1"/>' * 300_000 + "</hyperlinks>"
+    content = sheet(good).replace(b"</sheetData>", b"</sheetData>" + links.encode())
+    assert len(taken(with_part(workbook(file, [COLUMNS]), SHEET, content)).events) == 1
+
+
+def test_texts_of_the_common_table_are_found_whatever_prefix_the_names_have(file: Path) -> None:
+    in_parts = "</t></si><si><r><t>导购</t></r><r><t>ID</t></r><rPh><t>x</t></rPh></si><si><t>"
+    texts = ["订单号", "付款时间", "实付金额", "123456789012345678", "2026-11-11", "12.3", in_parts]
+    rows = ((0, 1, 2, 7), (3, 4, 5, 6))
+    cells = ["".join(f'<x:c t="s"><x:v>{index}</x:v></x:c>' for index in row) for row in rows]
+    body = "".join(f"<x:row>{row}</x:row>" for row in cells)
+    content = f'<x:worksheet xmlns:x="{NAMESPACE}"><x:sheetData>{body}</x:sheetData></x:worksheet>'
+    (event,) = taken(with_part(with_strings(file, texts), SHEET, content.encode())).events
+    assert (event["order_id"], event["amount"], "guide_id" in event) == ("123456789012345678", "12.3", False)
+
+
+def test_characters_that_xml_cannot_hold_come_back(file: Path) -> None:
+    found = taken(made(file, f"<row>{text('E_x005F_x0041_')}{text('2026-11-11_x000D_')}<c><v>5</v></c></row>"))
+    assert [event["order_id"] for event in found.events] == ["E_x0041_"]
+
+
+def test_dates_as_text_booleans_and_an_empty_result(file: Path) -> None:
+    flags = '<c t="b"><v>1</v></c>'
+    dated = '<c t="d"><v>2026-11-11T20:00:00</v></c>'
+    empty = '<c t="str"><f>IF(1,"")</f><v></v></c>'
+    found = taken(made(file, f"<row>{text('E1')}{dated}<c><v>5</v></c>{flags}{empty}</row>"))
+    assert [(event["occurred_at"], event["customer_id"]) for event in found.events] == [(1_794_398_400_000, "true")]
+
+
+def test_days_are_counted_from_1904_where_the_workbook_says_so(file: Path) -> None:
+    book = workbook(file, [COLUMNS, ["E1", AT - timedelta(days=1462), 5]])
+    content = part_of(book, "xl/workbook.xml").replace(b"<workbookPr ", b'<workbookPr date1904="1" ')
+    (event,) = taken(with_part(book, "xl/workbook.xml", content)).events
+    assert event["occurred_at"] == 1_794_398_400_000
+
+
+def test_a_hidden_sheet_is_read_only_when_it_is_named(file: Path) -> None:
+    book = Workbook()
+    first = book.active
+    assert first is not None
+    first.title, first.sheet_state = "旧", "hidden"
+    first.append([*COLUMNS[:4], "工号"])
+    book.create_sheet("新").append(COLUMNS)
+    book.save(file)
+    for named, read in (("", "新"), ("旧", "旧")):
+        with closing(open_rows(file, encoding="auto", sheet=named)) as rows:
+            assert rows.encoding == f"XLSX, sheet {read}"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_date"),
+    [
+        ("yyyy-mm-dd", True),
+        ('[$-804]yyyy"年"m"月"d"日"', True),
+        ("h:mm AM/PM;@", True),
+        ("[h]:mm", True),
+        ("General", False),
+        ("[Red]0.00", False),
+        ('0.00"days"', False),
+        ("0\\d", False),
+        ("0.00;dd", False),
+    ],
+)
+def test_numbers_are_dates_by_their_format(file: Path, code: str, is_date: bool) -> None:  # noqa: FBT001
+    formats = f"<numFmts><numFmt numFmtId='170' formatCode='{code}'/></numFmts>"
+    styles = f"<s>{formats}<cellXfs><xf/><xf numFmtId='170'/></cellXfs></s>".encode()
+    book = Archive(with_part(workbook(file, [COLUMNS]), "xl/styles.xml", styles))
+    assert list(date_styles(book, "xl/styles.xml", since_1904=False)) == (["1"] if is_date else [])
+    book.close()

@@ -1,0 +1,117 @@
+"""The rows of a sheet, read as a stream."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import IO, Any, Final
+
+from stream.imports.archive import Ended, Local, parser, stream
+from stream.imports.cells import NOT_COMPUTED, Bad, Cells
+from stream.imports.rows import BadRow, Row
+
+MAX_ROWS: Final = 1_048_576
+"""Of a sheet, by the format."""
+MAX_WIDTH: Final = 16_384
+"""Columns of a sheet, likewise."""
+_DIGITS: Final = "0123456789"
+
+
+def read_rows(part: IO[bytes], columns: Sequence[str], cells: Cells) -> Iterator[Row]:
+    """Rows that are not empty, as lists as long as `columns`; cells beyond these are left out.
+
+    Raises:
+        InputError: nothing can be read from here on.
+    """
+    handlers = _Handlers(columns, cells)
+    return stream(part, handlers.reader, handlers.made, lambda: f" behind row {handlers.done}")
+
+
+class _Handlers:
+    """Puts a row together. Of a cell at `at`: its attributes, whether it has a formula, and the parts of its text."""
+
+    def __init__(self, columns: Sequence[str], cells: Cells) -> None:
+        self.made: list[Row] = []
+        self.done = 0
+        self.reader = parser()
+        self.reader.StartElementHandler, self.reader.EndElementHandler = self._start, self._end
+        self._columns, self._cells, self._tags = columns, cells, Local()
+        self._row: list[Any] = [None] * len(columns)
+        self._bad: BadRow | None = None
+        self._filled = self._formula = False
+        self._number = 0
+        self._at = -1
+        self._attributes: dict[str, str] = {}
+        self._texts: list[str] = []
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = self._tags[name]
+        if tag == "c":
+            self._attributes = attributes
+            self._formula = False
+            place = attributes.get("r")
+            self._at = _column(place.rstrip(_DIGITS)) if place else self._at + 1
+        elif tag in {"v", "t"}:
+            self.reader.CharacterDataHandler = self._texts.append
+        elif tag == "row":
+            self._number = _number(attributes.get("r"), self._number)
+            self._at = -1
+        elif tag == "f":
+            self._formula = True
+        elif tag == "rPh":  # how to pronounce it
+            self.reader.StartElementHandler = None
+
+    def _end(self, name: str) -> None:
+        tag = self._tags[name]
+        if tag in {"v", "t"}:
+            self.reader.CharacterDataHandler = None
+        elif tag == "c":
+            self._cell()
+        elif tag == "row":
+            self._whole()
+        elif tag == "rPh":
+            self.reader.StartElementHandler = self._start
+        elif tag == "sheetData":
+            raise Ended
+
+    def _cell(self) -> None:
+        texts, at = self._texts, self._at
+        if at >= len(self._row):
+            texts.clear()
+            return
+        attributes = self._attributes
+        kind = attributes.get("t")
+        value: Any = None
+        if texts:
+            value = self._cells.value(kind, attributes.get("s"), texts[0] if len(texts) == 1 else "".join(texts))
+            texts.clear()
+        elif self._formula and kind != "str":  # with it, the result is an empty text
+            value = NOT_COMPUTED
+        if value is None:
+            return
+        if type(value) is Bad:
+            self._bad = self._bad or BadRow(self._columns[at] or "row", value.detail)
+        self._row[at] = value
+        self._filled = True
+
+    def _whole(self) -> None:
+        self.done = self._number
+        if self._filled:
+            self.made.append((self._number, self._bad or self._row))
+            self._row = [None] * len(self._columns)
+            self._filled, self._bad = False, None
+
+
+def _number(given: str | None, last: int) -> int:
+    number = int(given) if given else last + 1
+    if not last < number <= MAX_ROWS:
+        raise ValueError(f"there is a row {number} behind row {last}; a sheet has {MAX_ROWS} at most")
+    return number
+
+
+@cache
+def _column(letters: str) -> int:
+    if not 0 < len(letters) <= 3 or letters.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+        raise ValueError(f"there is no column {letters[:20]}")
+    at = 0
+    for letter in letters:
+        at = at * 26 + ord(letter) - ord("A") + 1
+    return at - 1
