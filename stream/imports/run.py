@@ -13,7 +13,7 @@ from stream.imports.report import Report
 from stream.imports.rows import BadRow, Rows
 from stream.intake import Outcome
 from stream.intake.outcome import rejected
-from stream.mapping import Mapper, Skipped, Table, compile_mapping
+from stream.mapping import Mapper, Result, Skipped, Table, compile_mapping
 from stream.mapping import Mapping as Rules
 
 SLICE_ROWS: Final = 500
@@ -123,10 +123,19 @@ class Import:
                 counts.duplicate += 1
             else:
                 wrong = True
-                self._note(_problem(number, outcome))
+                self._note(self._problem(number, result, outcome))
         counts.wrong += wrong
         counts.skipped += passed
         self._number = number
+
+    def _problem(self, number: int, result: Result, outcome: Outcome) -> Problem:
+        """What is wrong with an event, and from which column it came; a Reject of the mapping says so itself."""
+        detail = outcome.detail if outcome.detail != outcome.field else "is missing"
+        if type(result) is dict and outcome.field:
+            columns = self._mapper.sources(str(result.get("type", "")), outcome.field)
+            if columns:
+                detail = f"{detail} (from {_either(tuple(columns))})"
+        return Problem(number, outcome.field or "row", detail)
 
     async def _later(self, event: dict[str, Any], hooks: Hooks) -> Outcome:
         """Take an event once there is room again."""
@@ -176,8 +185,3 @@ def used_columns(rows: Rows) -> list[int]:
 
 def _either(names: tuple[str, ...]) -> str:
     return " or ".join(names[:4]) + (" or ..." if len(names) > 4 else "")
-
-
-def _problem(number: int, outcome: Outcome) -> Problem:
-    detail = outcome.detail if outcome.detail != outcome.field else "is missing"
-    return Problem(number, outcome.field or "row", detail)

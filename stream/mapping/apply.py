@@ -57,15 +57,25 @@ class Mapper:
     """A mapping for one shape of payload."""
 
     def __init__(
-        self, steps: Sequence[_Step], unpack: Callable[[Any], Any] | None, gaps: Sequence[Gap], possible: int
+        self,
+        steps: Sequence[_Step],
+        unpack: Callable[[Any], Any] | None,
+        gaps: Sequence[Gap],
+        possible: int,
+        sources: Dict[tuple[str, str], Sequence[str]],
     ) -> None:
         self._steps = steps
+        self._sources = sources
         self._unpack = unpack
         self.gaps = gaps
         """What rules lack in the columns of a table. A rule whose condition can never hold is left out; one that could
         apply but lacks a field stays, and refuses what it applies to."""
         self.possible = possible
         """Rules that can make an event."""
+
+    def sources(self, kind: str, field: str) -> Sequence[str]:
+        """The paths from which events of a type have a field; none of those that can never lead to anything."""
+        return self._sources.get((kind, field)) or self._sources.get(("", field), ())
 
     def events(self, payload: Any, given: Dict[str, str] = _NO_NAMES) -> list[Result]:
         """What becomes of a payload; never empty. `given`: values of the names that come from outside."""
@@ -93,21 +103,39 @@ def compile_mapping(mapping: Mapping, shape: Shape) -> Mapper:
     steps: list[_Step] = []
     gaps: list[Gap] = []
     possible = 0
+    sources: dict[tuple[str, str], list[str]] = {}
     for rule in mapping.rules:
         try:
             inner = WithItem(shape) if rule.each else shape
             missing = list(_missing(rule, shape, inner))
             lacking = list(_gaps(rule, inner))
             if not missing:
-                steps.append(_step(rule, shape, inner))
+                found = _sources(rule, inner)
+                steps.append(_step(rule, shape, inner, found))
+                for name, paths in found.items():
+                    sources.setdefault((_kind(rule), name), []).extend(paths)
             possible += not missing and not lacking
             gaps += missing or lacking
         except ValueError as error:
             raise ValueError(f"{rule.name}: {error}") from None
-    return Mapper(steps, unpacker(mapping.unpack) if mapping.unpack else None, gaps, possible)
+    return Mapper(steps, unpacker(mapping.unpack) if mapping.unpack else None, gaps, possible, sources)
 
 
-def _step(rule: Rule, outer: Shape, shape: Shape) -> _Step:
+def _kind(rule: Rule) -> str:
+    """The type of a rule's events; empty when it comes from the payload."""
+    return str(dict(rule.fields)["type"].constant or "")
+
+
+def _sources(rule: Rule, shape: Shape) -> dict[str, list[str]]:
+    """By name of a field, a property or a variable: the paths that can lead to it."""
+    properties = ((f"properties.{name}", value) for name, value in rule.properties)
+    named = (*rule.fields, *properties, *rule.variables)
+    found = {name: [path for path in value.paths if _leads(shape, (path,))] for name, value in named}
+    names = [name for way in rule.event_id if isinstance(way, Template) for _, name in way.parts]
+    return found | {"event_id": [path for name in names for path in found.get(name, ())]}
+
+
+def _step(rule: Rule, outer: Shape, shape: Shape, sources: Dict[str, Sequence[str]]) -> _Step:
     def readers(values: Any) -> tuple[tuple[str, Read], ...]:
         compiled = ((name, compile_value(value, shape)) for name, value in values)
         return tuple((name, read) for name, read in compiled if read is not None)
@@ -118,13 +146,13 @@ def _step(rule: Rule, outer: Shape, shape: Shape) -> _Step:
         fields=readers(rule.fields),
         properties=readers(rule.properties),
         variables=readers(rule.variables),
-        event_id=_event_id(rule.event_id),
+        event_id=_event_id(rule.event_id, sources),
     )
 
 
 def _missing(rule: Rule, outer: Shape, shape: Shape) -> Iterator[Gap]:
     """Conditions that can never hold: the table is not about this rule."""
-    kind = str(dict(rule.fields)["type"].constant or "")
+    kind = _kind(rule)
     for condition in rule.when:
         if not condition.negated and not _leads(shape, condition.paths):
             yield Gap(rule.name, kind, "when", condition.paths)
@@ -134,7 +162,7 @@ def _missing(rule: Rule, outer: Shape, shape: Shape) -> Iterator[Gap]:
 
 def _gaps(rule: Rule, shape: Shape) -> Iterator[Gap]:
     """What an event of the rule must have and never can."""
-    kind = str(dict(rule.fields)["type"].constant or "")
+    kind = _kind(rule)
     needed = {"type", "occurred_at"}
     if kind:
         needed |= {*NEEDS[kind].fields, *(f"properties.{name}" for name in NEEDS[kind].properties)}
@@ -216,9 +244,10 @@ def _first(getters: Sequence[Getter], payload: Any) -> Any:
     return None
 
 
-def _event_id(ways: Sequence[Template | Hashed]) -> MakeId:
+def _event_id(ways: Sequence[Template | Hashed], sources: Dict[str, Sequence[str]]) -> MakeId:
     makers = [_hashed(way) if isinstance(way, Hashed) else _filled(way) for way in ways]
-    wanted = sorted({name for way in ways if isinstance(way, Template) for _, name in way.parts if name})
+    names = sorted({name for way in ways if isinstance(way, Template) for _, name in way.parts if name})
+    wanted = [f"{name} (from {' or '.join(sources[name])})" if sources.get(name) else name for name in names]
 
     def make(event: Event, names: Dict[str, Any]) -> str:
         for maker in makers:

@@ -89,7 +89,7 @@ def _worth(raw: Any) -> bool:
 def _source(path: str, value: Value, shape: Shape, convert: Read) -> Read | None:
     through = shape.items(path)
     if through:
-        return _through(through, value, convert)
+        return _through(through, value, convert, path)
     getter = shape.getter(path)
     return getter and _converted(getter, convert, path)
 
@@ -107,14 +107,14 @@ def _converted(getter: Getter, convert: Read, path: str) -> Read:
     return read
 
 
-def _through(through: tuple[Getter, Getter], value: Value, convert: Read) -> Read:
-    to_list, onwards = through
+def _through(through: tuple[Getter, Getter], value: Value, convert: Read, path: str) -> Read:
+    to_list, onwards = through[0], _converted(through[1], convert, path)
     tests = [compile_test(condition, Nested()) for condition in value.where]
     adds_up = value.kind == "money"
 
     def read(payload: Any) -> Any:
         wanted = (item for item in _items(to_list(payload)) if all(test(item) for test in tests))
-        found = (convert(inner) for item in wanted if (inner := onwards(item)) is not None)
+        found = (inner for item in wanted if (inner := onwards(item)) is not None)
         if not adds_up:
             return next(found, None)
         amounts = list(found)

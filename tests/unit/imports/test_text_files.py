@@ -7,6 +7,7 @@ import pytest
 
 from stream.base.errors import InputError
 from stream.imports.csv_file import clean
+from stream.imports.kinds import Kind
 from tests.support.imports import HEAD, csv_text, order, taken
 
 ROW = "E1,2026-11-11 20:00:00,168.00,wm1,g1"
@@ -285,3 +286,44 @@ def test_an_old_workbook_is_said_to_be_one(tmp_path: Path) -> None:
     file.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512))
     with pytest.raises(InputError, match=r"\.xls"):
         taken(file)
+
+
+PAID = "订单号,付款时间,实付金额"
+SAID = "客户ID,导购ID,时间,消息时间,方向"
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "row", "field", "detail"),
+    [
+        ("orders", "订单号,退款单号,退款时间,退款金额", "E1,R1,,5", "occurred_at", "must be there (from 退款时间)"),
+        (
+            "orders",
+            PAID,
+            "E1,soon,5",
+            "occurred_at",
+            "'soon' is no time; give it like 2026-11-11 20:00:00 (from 付款时间)",
+        ),
+        (
+            "orders",
+            PAID,
+            ",2026-11-11,5",
+            "event_id",
+            "there is nothing to make it of; it needs order_id (from 订单号)",
+        ),
+        (
+            "orders",
+            PAID,
+            f"{'E' * 120},2026-11-11,5",
+            "event_id",
+            "must have 1 to 128 characters, has 131 (from 订单号)",
+        ),
+        ("messages", SAID, "c,g,,,客户", "occurred_at", "must be there (from 消息时间 or 时间)"),
+        ("messages", SAID, "c,g,2026-11-11,,", "type", "must be there (from 方向)"),
+        ("messages", SAID, "c,,2026-11-11,,客户", "guide_id", "events of type message_in must have it (from 导购ID)"),
+    ],
+)
+def test_a_problem_names_the_column_that_it_comes_from(
+    file: Path, kind: Kind, head: str, row: str, field: str, detail: str
+) -> None:
+    file.write_text(f"{head}\n{row}\n")
+    assert taken(file, kind).problems == [(2, field, detail)]
