@@ -1,6 +1,5 @@
 """Keyed hashes: what stands for a phone number, a name or an id that must not be stored itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -12,18 +11,24 @@ HASH: Final = rf"k[0-9]{{1,2}}:[0-9a-f]{{{2 * HASH_BYTES}}}"
 
 @dataclass(frozen=True, slots=True)
 class PersonKeys:
-    """The keys of personal hashes: the first writes, all live ones are looked up while one is replaced.
+    """The keys of personal hashes, newest first: the first writes, all live ones are looked up while one is replaced.
 
     Hashes made with a key that is gone cannot be found any more: keep a key as long as the rows it wrote.
     """
 
     writing_id: int
-    by_id: Mapping[int, bytes] = field(repr=False)
+    by_id: dict[int, bytes] = field(repr=False)
+    """In the order in which they are listed: the last is the oldest."""
 
 
 def written_hash(kind: str, text: str, keys: PersonKeys) -> str:
     """What `text` is stored as; two kinds (16 bytes at most) never share a hash."""
     return _hash(kind, text, keys.writing_id, keys)
+
+
+def lasting_hash(kind: str, text: str, keys: PersonKeys) -> str:
+    """What `text` is stored as where a new key in front must change nothing: its hash under the oldest live key."""
+    return _hash(kind, text, next(reversed(keys.by_id)), keys)
 
 
 def known_hashes(kind: str, text: str, keys: PersonKeys) -> tuple[str, ...]:

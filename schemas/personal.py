@@ -4,8 +4,8 @@
 looked up and counted, but not read. A mobile number inside any other text is replaced where it stands; text that is
 JSON is looked into as properties are.
 
-Not touched: `event_id`, `order_id`, `guide_id`, `link`. Numbers of orders look like numbers of phones, and employees
-are no customers.
+Numbers of orders look like numbers of phones: of `event_id` and `order_id` see `schemas.personal_ids`. Not touched are
+`guide_id` and `link`: employees are no customers.
 """
 
 import re
@@ -20,6 +20,7 @@ from schemas.codec import MAX_DEPTH
 from schemas.conversions import MAX_PROPERTY_TEXT, Conversion
 from schemas.erasure import ERASED, check_proof
 from schemas.person_hashes import HASH, PersonKeys, known_hashes, written_hash
+from schemas.personal_ids import may_hold_number, without_numbers
 from schemas.personal_names import KINDS, PHONE, kind_of
 from schemas.phones import has_mobile, is_mobile, mobiles_in, normal_phone
 from schemas.rejects import Reject
@@ -43,9 +44,11 @@ def protect(event: Conversion, keys: PersonKeys) -> Conversion:
     Protecting twice changes nothing more. The argument is never altered.
 
     Raises:
-        Reject: an id is a phone number, which would be stored in every table; or it claims to erase somebody and
-            has no proof.
+        Reject: an id is a phone number, or is made of one, which would be stored in every table; or it claims to
+            erase somebody and has no proof.
     """
+    if may_hold_number(event):
+        event = without_numbers(event, keys)
     customer = event.get("customer_id")
     if customer and is_mobile(customer):
         raise _phone_as_id("customer_id")

@@ -88,19 +88,19 @@ class Intake:
             SpoolFullError: it is good, but there is no room for it on disk; it was not kept.
         """
         try:
-            conversion = self._protect(check_conversion(event, currency=self._currency))
+            checked = check_conversion(event, currency=self._currency)
+            conversion = self._protect(checked)
             value = self._encoded(conversion)
         except Reject as reject:
             return self._told(rejected(event.get("event_id"), reject), source)
-        event_id = conversion["event_id"]
-        digest = self._recent.digest(event_id)
+        digest = self._recent.digest(conversion["event_id"])
         with self._lock:
             seen = self._recent.has(digest)
             if not seen:
                 self._spool.append(conversion_key(conversion), value)
                 self._recent.add(digest)
         status: Status = "duplicate" if seen else "accepted"
-        return self._told(Outcome(status, event_id), source)
+        return self._told(Outcome(status, checked["event_id"]), source)
 
     def take_json(self, value: bytes, *, source: str = "") -> Outcome:
         """The same for an event that is JSON text; what cannot be read is rejected like any other."""

@@ -185,6 +185,23 @@ async def test_erasures_that_are_written_again_cut_no_batch(worker: Worker, monk
     assert [one.offset for one in worker.letters.duplicates] == [8, 11, 14]
 
 
+async def test_an_order_with_a_number_like_a_phones_counts_once_and_has_its_refund_through_a_change_of_keys(
+    worker: Worker, migrated: ClickHouse
+) -> None:
+    number = "13812345678"
+    [paid] = await worker.lane().take(0, order(number, customer_id="c1", token=token()))
+    assert paid.event["event_id"] == f"order_paid:{paid.event['order_id']}"
+    again = Worker(migrated, Time(), PersonKeys(2, {2: b"n" * 32, **PERSON_KEYS.by_id}))
+    phone = {"type": "lead", "customer_id": "c1", "event_id": f"lead:{number}"}
+    [refunded] = await again.lane(1).take(0, order(number, customer_id="c1"), refund(number), phone)
+    assert (refunded.offset, refunded.event["customer_id"], refunded.credit) == (1, "c1", paid.credit)
+    [duplicate], [letter] = again.letters.duplicates, again.letters.rejected
+    assert duplicate.event_id == paid.event["event_id"]
+    assert letter.detail.startswith("event_id: ")
+    assert number.encode() not in letter.value + letter.key
+    assert b'"event_id":"lead:k2:' in letter.value
+
+
 async def test_what_a_zombie_decided_is_kept_by_the_owner(worker: Worker, migrated: ClickHouse) -> None:
     events = [{"type": "lead", "visitor_id": "v1"}, order("o1", customer_id="c1", occurred_at=AT_MS + 5), refund("o1")]
     zombies = await worker.lane().take(0, *events)

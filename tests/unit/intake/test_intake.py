@@ -7,6 +7,8 @@ import orjson
 import pytest
 
 from schemas.conversions import MAX_CONVERSION_BYTES
+from schemas.person_hashes import PersonKeys
+from schemas.personal import protect
 from schemas.rejects import Reject
 from stream.base import metrics
 from stream.base.errors import SpoolFullError
@@ -162,3 +164,16 @@ def test_threads_that_hand_in_the_same_events_keep_each_once(intake: Intake, kep
     for thread in threads:
         thread.join()
     assert sorted(value["event_id"] for _, value in kept.records) == sorted(map(str, range(500)))
+
+
+def test_an_order_whose_number_is_kept_as_a_hash_is_told_by_its_own_id(settings: Settings, kept: Kept) -> None:
+    keys = PersonKeys(1, {1: b"k" * 32})
+    intake = Intake(settings, kept, owner="api", protect=lambda event: protect(event, keys), clock=lambda: NOW)
+    one = order(event_id="order_paid:13812345678", order_id="13812345678")
+    assert intake.take(one) == Outcome("accepted", "order_paid:13812345678")
+    assert intake.take(one) == Outcome("duplicate", "order_paid:13812345678")
+    [(_, value)] = kept.records
+    assert "13812345678" not in str(value)
+    refused = intake.take({"event_id": "lead:13812345678", "type": "lead", "occurred_at": NOW, "customer_id": "c"})
+    assert (refused.status, refused.field) == ("rejected", "event_id")
+    assert len(kept.records) == 1
