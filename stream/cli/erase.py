@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
+from rich.console import Console
 
 from stream.base import clock, settings
 from stream.base.errors import InputError
@@ -33,12 +34,13 @@ def run(
     phone: Annotated[str, typer.Option(metavar="NUMBER", help="everybody who left this number")] = "",
     *,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    wait: Annotated[float, typer.Option(min=1, help="seconds to wait for spools and worker")] = 120,
+    wait: Annotated[float, typer.Option(min=1, help="seconds to wait for the spools, and for the worker")] = 120,
     as_json: Annotated[bool, typer.Option("--json", help="print the certificate as one JSON object")] = False,
 ) -> None:
     """Erase a person from raw rows, customers, dead letters and spools; numbers stay, under a random pseudonym.
 
-    Once more changes nothing more and prints the same certificate. What Kafka holds goes by its retention.
+    It says what it does, and what it waits for, on standard error. Once more changes nothing more and prints the same
+    certificate. What Kafka holds goes by its retention.
     """
     from stream.privacy.erase import KINDS, Wish  # noqa: PLC0415 - the command line loads only what it runs
 
@@ -64,11 +66,36 @@ async def _erase(wish: "Wish", *, yes: bool, wait_s: float) -> "Outcome":
 
     current = located(settings.load())
     async with await ClickHouse.connect(current, timeout_ms=_TIMEOUT_MS) as clickhouse, open_log(current) as kafka:
-        eraser = Eraser(current, clickhouse, kafka, person_keys(current), clock.wall_clock)
-        person = await eraser.find(wish, wait_s)
+        steps = Steps(Console(stderr=True))
+        eraser = Eraser(current, clickhouse, kafka, person_keys(current), clock.wall_clock, steps.say)
+        with steps:
+            person = await eraser.find(wish, wait_s)
         if not yes:
             typer.confirm(f"{_said(person)}. This cannot be undone. Erase?", abort=True, err=True)
-        return await eraser.erase(wish, person, wait_s)
+        with steps:
+            return await eraser.erase(wish, person, wait_s)
+
+
+class Steps:
+    """Shows what is being done: on a terminal one line, which is gone at the end, else a line for each step."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("")
+
+    def say(self, step: str) -> None:
+        """Show the next step."""
+        if self._console.is_terminal:
+            self._status.update(step)
+        else:
+            self._console.print(step, soft_wrap=True, highlight=False, markup=False)
+
+    def __enter__(self) -> None:
+        if self._console.is_terminal:
+            self._status.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
 
 
 def _said(person: "Person") -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,6 +36,8 @@ _TRIES: Final = 3
 _PHONE_HASH: Final = "erased phone"
 """Another kind than that of the property: a certificate is no way to look somebody up."""
 _LEAST_DIGITS: Final = 5
+Say = Callable[[str], None]
+"""Takes what is being done, for whoever waits; nobody is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,10 @@ class Eraser:
     """The steps with their ports."""
 
     def __init__(
-        self, settings: Settings, clickhouse: ClickHouse, kafka: KafkaLog, keys: PersonKeys, clock: Clock
+        self, settings: Settings, clickhouse: ClickHouse, kafka: KafkaLog, keys: PersonKeys, clock: Clock, say: Say
     ) -> None:
         self._settings = settings
+        self._say = say
         self._clickhouse = clickhouse
         self._kafka = kafka
         self._keys = keys
@@ -80,8 +83,11 @@ class Eraser:
         """
         if not wish.text or (wish.kind == PHONE and len(normal_phone(wish.text)) < _LEAST_DIGITS):
             raise InputError(f"{wish.text!r} is no {wish.kind}", field=f"--{wish.kind}")
+        self._say(f"waiting for Kafka to have what is in the spools of this machine, {wait_s:g} s at most")
         await spools.shipped(self._settings, wait_s)
+        self._say(f"waiting for the worker to have read what is in Kafka, {wait_s:g} s at most")
         await lanes.passed(self._kafka, await lanes.ends(self._kafka), wait_s)
+        self._say("looking for all ids of the person")
         if wish.kind == CUSTOMER:
             return await people.of_customers(self._clickhouse, [wish.text])
         if wish.kind == VISITOR:
@@ -100,6 +106,7 @@ class Eraser:
         due = {each: self._due(each, before[each]) for each in before}
         erased = [Erased(each.kind, each.text, due[each].pseudonym) for each in ids]
         run = Erasing(self._clickhouse, self._target, secrets.token_hex(16), partial(unnamed_id, keys=self._keys))
+        self._say("counting the rows that name them")
         await run.begin([*erased, *(Erased(PHONE, one, "") for one in person.phones)])
         try:
             found = await self._found(run, await self._everything(), names)
@@ -108,6 +115,7 @@ class Eraser:
                 due = {each: replace(one, kafka_until_ms=copies_ms) for each, one in due.items()}
                 await self._put(due.values())
                 await self._make_anonymous(run, due, person, names, wait_s)
+            self._say("overwriting what is left of them in the spools of this machine")
             spools.scrubbed(self._settings, names.words)
         finally:
             with suppress(GuidestreamError):  # what it holds expires within a day
@@ -159,10 +167,12 @@ class Eraser:
     async def _make_anonymous(
         self, run: Erasing, due: Mapping[Wish, Certificate], person: Person, names: Names, wait_s: float
     ) -> None:
+        self._say(f"telling the worker, and waiting for it to have heard, {wait_s:g} s at most")
         reach = await self._told(due, wait_s)
         if person.visitors:
             await self._until_closed(person)
         for _ in range(_TRIES):
+            self._say("changing rows; ClickHouse writes every part anew that holds one of them, which takes its time")
             await run.change(reach)
             await erasing_letters.take_out(self._clickhouse, self._target, names)
             if not await self._found(run, reach, names):
@@ -200,7 +210,10 @@ class Eraser:
         """
         last_ms = await people.last_click_ms(self._clickhouse, person.visitors)
         closed_ms = _behind(last_ms) + self._settings.worker.grace_ms + _IDLE_MS
-        await asyncio.sleep(max(0, closed_ms - self._clock()) / 1000)
+        wait_s = max(0, closed_ms - self._clock()) / 1000
+        if wait_s:
+            self._say(f"waiting {wait_s:.0f} s: then the minute of their last click is closed, and stays what it is")
+        await asyncio.sleep(wait_s)
 
 
 def _behind(at_ms: int) -> int:

@@ -132,6 +132,9 @@ async def erase(environ: dict[str, str], *arguments: str) -> dict[str, Any]:
     """Run the command; its certificate."""
     code, out, err = await ran(environ, *arguments)
     assert code == 0, err
+    steps = "waiting for Kafka", "waiting for the worker to have read", "looking for", "counting", "overwriting"
+    assert [any(line.startswith(step) for line in err.splitlines()) for step in steps] == [True] * len(steps), err
+    assert "40 s at most" in err
     found: dict[str, Any] = orjson.loads(out)
     return found
 
@@ -308,7 +311,7 @@ async def test_what_waits_or_was_cut_short_is_made_up_for_by_the_next_run(
     assert await shop.clickhouse.query("SELECT count() FROM erasures") == [(0,)]
 
     async with open_log(shop.settings) as kafka:
-        eraser = Eraser(shop.settings, shop.clickhouse, kafka, person_keys(shop.settings), wall_clock)
+        eraser = Eraser(shop.settings, shop.clickhouse, kafka, person_keys(shop.settings), wall_clock, print)
         wish = Wish(CUSTOMER, LINA)
         person = await eraser.find(wish, 30)
         assert set(person.customers) == {LINA, CRM}
