@@ -161,7 +161,7 @@ class ConversionPath:
             RejectLimitError: before anything was written.
             InvariantError: the topic's records do not carry the broker's clock.
         """
-        check_clock(batch[0])
+        check_clock(batch[0], CONVERSIONS)
         good: list[Incoming] = []
         rejected: list[DeadLetter] = []
         seconds = 0.0

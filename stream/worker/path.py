@@ -112,7 +112,7 @@ class ClickPath:
             RejectLimitError: before anything was written.
             InvariantError: the topic's records do not carry the broker's clock.
         """
-        check_clock(records[0])
+        check_clock(records[0], CLICKS)
         batch = Prepared(self._clock())
         for chunk in await self._chunks(records, partition, batch):
             self._prepare(chunk, partition, windows.closed_before, batch)
@@ -178,13 +178,14 @@ class ClickPath:
                     metrics.ENRICH_FAILED.labels(name).inc()
 
 
-def check_clock(record: Any) -> None:
+def check_clock(record: Any, topic: str) -> None:
     """Raises:
-    InvariantError: the record carries its producer's clock, which no window may follow.
+    InvariantError: the record, of a topic named without its prefix, carries its producer's clock, which no window may
+        follow.
     """
     if record.timestamp_type != LOG_APPEND_TIME:
         raise InvariantError(
-            f"topic {record.topic}: records carry their producer's clock, not the broker's; "
+            f"topic {topic}: records carry their producer's clock, not the broker's; "
             "set message.timestamp.type=LogAppendTime (guidestream topics --apply does it)"
         )
 

@@ -62,8 +62,8 @@ class BatchRecord:
 
     def __init__(self, batch: Batch) -> None:
         last = batch.records[-1]
-        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
-        self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
+        self.topic, self.partition = batch.tp
+        self.offset, self.timestamp, self.timestamp_type = last.offset, last.timestamp, last.timestamp_type
         self.value = batch
 
 

@@ -40,15 +40,18 @@ from stream.sink.rows import CLICK_COLUMNS, ClickColumns, ClickEncoder
 from stream.worker.app import make_app
 from stream.worker.lane import Lane
 from stream.worker.lease import Lease
+from stream.worker.memory import tune_allocator, tune_collector
 from stream.worker.path import decode
-from stream.worker.process import tune_collector
 from stream.worker.transport import Consumer
 from stream.worker.wiring import make_parts
 from tests.bench.worker import WARM_UP
 
 BLOCK = 5_000
-USUAL = fetcher.PartitionRecords.__base__
-"""What ours is derived from."""
+USUAL = {"MemoryRecords": MemoryRecords} | {
+    name: getattr(fetcher, name).__base__ for name in ("PartitionRecords", "FetchResult")
+}
+"""What ours are derived from."""
+_READS = 16
 LOOKBACK = LookBack.of(customer_days=90, visitor_days=30, guide_minutes=30)
 
 
@@ -91,6 +94,7 @@ async def raw(settings: Settings, meter: Meter) -> None:
 
 async def windows(settings: Settings, meter: Meter) -> None:
     """Our transport, lanes and windows; no enrichment, no sink."""
+    tune_allocator()
 
     class WindowLane(Lane):
         async def recover(self) -> int:
@@ -116,9 +120,9 @@ async def windows(settings: Settings, meter: Meter) -> None:
 
 
 def read_as_usual() -> None:
-    """Read records as aiokafka does: plain Faust asks for fields that ours do not have."""
-    fetcher.MemoryRecords = MemoryRecords
-    fetcher.PartitionRecords = USUAL
+    """Read records as aiokafka does."""
+    for name, kind in USUAL.items():
+        setattr(fetcher, name, kind)
 
 
 async def plain(settings: Settings, meter: Meter) -> None:
@@ -176,7 +180,8 @@ async def customers(settings: Settings, meter: Meter) -> None:
     """The same job for conversions as a Faust tutorial would write it: one at a time, Tables, a topic to send to.
 
     It looks an event id up in a Table, the customer's state in another, credits by the token or that state, counts in a
-    windowed Table, tells the topic `attributed`, and writes raw rows and customers in blocks.
+    windowed Table, tells the topic `attributed`, and writes raw rows and customers in blocks. Its Table holds the same
+    customers as the warehouse does: they are put into it before the first event, as its changelog would have.
     """
     read_as_usual()
     admin = await ClickHouse.connect(settings, database="")
@@ -198,6 +203,7 @@ async def customers(settings: Settings, meter: Meter) -> None:
     seen = app.Table("seen", partitions=partitions)
     minutes = app.Table("minutes", default=int, partitions=partitions).tumbling(60.0, expires=300.0)
     book = _Book(settings)
+    everybody = await _everybody(clickhouse)
 
     async def write(partition: int) -> None:
         now_ms = wall_clock()
@@ -207,6 +213,7 @@ async def customers(settings: Settings, meter: Meter) -> None:
     @app.agent(topic)
     async def take(stream: Any) -> None:
         try:
+            states.data.data.update(everybody)  # here, for an assignment empties what is kept in memory
             async for one in stream.events():
                 message = one.message
                 event = decode_conversion(one.value, wall_clock(), 300_000, currency="CNY")
@@ -228,6 +235,16 @@ async def customers(settings: Settings, meter: Meter) -> None:
     settings.data.dir.joinpath("plain").mkdir(parents=True, exist_ok=True)
     await app.start()
     await asyncio.sleep(3600)
+
+
+async def _everybody(clickhouse: ClickHouse) -> dict[str, str]:
+    """The states of all customers in the warehouse, by id."""
+    found: dict[str, str] = {}
+    for part in range(_READS):
+        found |= await clickhouse.query(
+            f"SELECT customer_id, state FROM customer_states WHERE cityHash64(customer_id) % {_READS} = {part}"
+        )
+    return found
 
 
 class _Book:
