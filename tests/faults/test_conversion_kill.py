@@ -21,6 +21,8 @@ async def test_a_worker_killed_in_every_gap_of_the_batch_order_leaves_nothing_ou
     rng = random.Random(7)
     order = tmp_path / "die"
     environ[VARIABLE] = str(order)
+    # Where it dies does not depend on how long it rests.
+    environ["GUIDESTREAM_WORKER_FLUSH_MS"] = environ["GUIDESTREAM_WORKER_LATE_MS"] = "50"
     async with (
         ConversionSender(fault_settings) as sender,
         running(environ, fault_settings, tmp_path, "one", module=DYING) as (worker,),

@@ -188,6 +188,8 @@ class ConversionSender:
             self._rng.choice(["forged", "unknown_key", "malformed", "unknown_link"]) if self._rng.random() < 0.2 else ""
         )
         link = LINKS + 5 if wrong == "unknown_link" else self._rng.randrange(1, LINKS)
+        if wrong == "unknown_link":  # a click of just now is waited for
+            at_ms -= 120_000
         token = self._signers.get(wrong, self._signers[""]).sign(link, at_ms, self._count)
         if wrong == "malformed":
             token = token[:-1] + "="

@@ -11,7 +11,7 @@ from unittest.mock import AsyncMock
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.erasure import CUSTOMER
 from schemas.personal import phone_hashes
@@ -40,6 +40,8 @@ from tests.support.workers import running
 LINA, CRM, BROWSER = "wm-lina-4711", "crm-lina-0815", "browser-lina-31337"
 PHONE = "139 1234 5678"
 OTHER = "wm-other-1"
+FAST = {"GUIDESTREAM_WORKER_FLUSH_MS": "50", "GUIDESTREAM_WORKER_LATE_MS": "50"}
+"""A test waits for the worker dozens of times."""
 TOKEN_KEY = bytes.fromhex("ab" * 32)
 
 
@@ -118,12 +120,17 @@ class Shop:
         return found
 
     async def _registry(self) -> list[str]:
-        name = self.settings.topic(REGISTRY)
-        consumer = AIOKafkaConsumer(name, **client_options(self.settings.kafka), auto_offset_reset="earliest")
+        partition = TopicPartition(self.settings.topic(REGISTRY), 0)
+        consumer = AIOKafkaConsumer(**client_options(self.settings.kafka))
         await consumer.start()
         try:
-            batch = await consumer.getmany(timeout_ms=5_000)
-            return [f"{record.key!r} {record.value!r}" for records in batch.values() for record in records]
+            consumer.assign([partition])
+            await consumer.seek_to_beginning()
+            end, found = (await consumer.end_offsets([partition]))[partition], list[str]()
+            while await consumer.position(partition) < end:
+                records = (await consumer.getmany(partition, timeout_ms=1_000)).get(partition, [])
+                found += [f"{record.key!r} {record.value!r}" for record in records]
+            return found
         finally:
             await consumer.stop()
 
@@ -161,6 +168,7 @@ async def ran(environ: dict[str, str], *arguments: str) -> tuple[int | None, str
 
 @pytest.fixture
 async def shop(environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path) -> AsyncIterator[Shop]:
+    environ.update(FAST)
     async with Intake.open(ready, "api") as intake, running(environ, ready, tmp_path, "one"), asyncio.timeout(150):
         yield Shop(ready, migrated, intake)
 
@@ -363,6 +371,7 @@ async def test_a_worker_killed_while_it_erases_ends_up_where_another_would(
     environ: dict[str, str], ready: Settings, migrated: ClickHouse, tmp_path: Path
 ) -> None:
     order, module = tmp_path / "die", "tests.support.dying_worker"
+    environ.update(FAST)
     environ[VARIABLE] = str(order)
     async with (
         Intake.open(ready, "api") as intake,
