@@ -27,13 +27,12 @@ tags the latest are kept.
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from schemas.attribution import SKEW_MS, Touch
 from schemas.conversions import Conversion
-from schemas.customers import CustomerRow, CustomerState, EndedBy, Relation, Tag
-from schemas.money import clamped, units
+from schemas.customers import CustomerState, EndedBy
+from schemas.money import units
 from stream.attribute import contact
 from stream.attribute.refund import REFUNDED
 
@@ -76,41 +75,6 @@ def merge(states: Iterable[CustomerState]) -> CustomerState:
     for part in parts:
         _absorb(whole, part)
     return whole
-
-
-def summary(state: CustomerState, contact_ms: int) -> CustomerRow:
-    """What a state says, for SQL; `contact_ms` is how far apart the messages of an effective contact may be."""
-    first, last = (state.touches[0], state.touches[-1]) if state.touches else (_NO_TOUCH, _NO_TOUCH)
-    incoming, outgoing = state.messages.incoming, state.messages.outgoing
-    consent_at, withdrawn = state.consent or (0, False)
-    return CustomerRow(
-        relations=_relations(state),
-        first_added_at=state.first_added_at or None,
-        first_touch_at=first.at_ms or None,
-        first_click_id=first.click_id,
-        first_guide_id=first.guide_id,
-        first_link=first.link,
-        first_variant=first.variant,
-        last_touch_at=last.at_ms or None,
-        last_click_id=last.click_id,
-        last_guide_id=last.guide_id,
-        last_link=last.link,
-        last_variant=last.variant,
-        messages_in=tuple(incoming),
-        messages_out=tuple(outgoing),
-        first_contact_at=contact.first_contact(incoming, outgoing, contact_ms) or None,
-        first_order_at=state.first_order_at or None,
-        last_order_at=state.last_order_at or None,
-        orders=state.orders,
-        revenue=clamped(state.revenue),
-        refunds=clamped(state.refunds),
-        margin=clamped(state.margin),
-        tags=tuple([Tag(tag, at, not off) for tag, (at, off) in sorted(state.tags.items())]),
-        consent=("withdrawn" if withdrawn else "given") if consent_at else "",
-        consent_at=consent_at or None,
-        last_active_at=state.last_active_at or None,
-        referred_by=state.referred[1] if state.referred else "",
-    )
 
 
 def _added(state: CustomerState, event: Conversion, time_ms: int) -> None:
@@ -179,7 +143,6 @@ _STEPS: Final = {
     "consent": _consent,
     "referred": _referred,
 }
-_NO_TOUCH: Final = Touch(0, "", "")
 
 
 def _absorb(whole: CustomerState, part: CustomerState) -> None:
@@ -201,17 +164,6 @@ def _absorb(whole: CustomerState, part: CustomerState) -> None:
         whole.consent = max(whole.consent or part.consent, part.consent)
     if part.referred:
         whole.referred = min(whole.referred or part.referred, part.referred)
-
-
-def _relations(state: CustomerState) -> tuple[Relation, ...]:
-    begun, ended = state.begun, state.ended
-    # Where ends were dropped, nobody knows whether a relation that is older than those that are left has ended.
-    known_since = min(at for at, _ in ended.values()) if len(ended) >= GUIDES else 0
-    rows = [Relation(guide, begun.get(guide), *end) for guide, end in ended.items()]
-    rows += [
-        Relation(guide, at_ms, None, "") for guide, at_ms in begun.items() if guide not in ended and at_ms > known_since
-    ]
-    return tuple(sorted(rows, key=itemgetter(0)))
 
 
 def _latest(latest: dict[str, Value], name: str, value: Value, most: int) -> None:

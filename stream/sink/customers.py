@@ -1,31 +1,43 @@
 """Customers and their aliases: rows of `customer_states` and `customer_aliases`, written as blocks and looked up."""
 
-from collections.abc import Collection, Iterable
-from struct import Struct, pack
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
-from schemas.customers import CustomerRow, CustomerState, decode_state, encode_state
-from stream.sink import external
-from stream.sink.binary import Fragments, blob, length, text, texts
+from schemas.customers import CustomerState, decode_state, encode_state
+from stream.sink import external, native
+from stream.sink.binary import texts
 from stream.sink.clickhouse import ClickHouse
 
+_MOMENTS: Final = (
+    *("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at"),
+    *("first_order_at", "last_order_at", "consent_at", "last_active_at"),
+)
+_WORDS: Final = (
+    "first_guide_id",
+    "first_link",
+    "first_variant",
+    "last_guide_id",
+    "last_link",
+    "last_variant",
+    "consent",
+)
 CUSTOMER_COLUMNS: Final = (
-    *("kafka_partition", "version", "orders", "revenue", "refunds", "margin", "updated_at"),
-    *("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at", "first_order_at", "last_order_at"),
-    *("consent_at", "last_active_at"),
-    *("customer_id", "state", "first_click_id", "last_click_id"),
-    *("first_guide_id", "first_link", "first_variant"),
-    *("last_guide_id", "last_link", "last_variant"),
-    *("consent", "referred_by"),
-    *("relations", "messages_in", "messages_out", "tags"),
+    *("customer_id", "kafka_partition", "version", "updated_at", "state"),
+    *("relations", "tags", "messages_in", "messages_out", "orders", "revenue", "refunds", "margin"),
+    *_MOMENTS,
+    *("first_click_id", "last_click_id", "referred_by"),
+    *_WORDS,
 )
 ALIAS_COLUMNS: Final = ("occurred_at", "alias", "customer_id", "event_id")
-_FIXED = Struct("<HQQqqqq")
-_MOMENT = Struct("<?q")
+_RELATIONS: Final = (
+    f"Array(Tuple(guide_id String, added_at {native.NULLABLE_TIME}, ended_at {native.NULLABLE_TIME}, ended_by String))"
+)
+_TAGS: Final = f"Array(Tuple(tag String, at {native.TIME}, is_set Bool))"
+_TIMES: Final = f"Array({native.TIME})"
 _ALL: Final = (1 << 32) - 1
-_NEVER: Final = b"\x01"
 _TIME = Struct("<q")
-_TAG = Struct("<q?")
 
 
 class Known(NamedTuple):
@@ -47,38 +59,46 @@ class Alias(NamedTuple):
     event_id: str
 
 
-def customer_row(known: Known, row: CustomerRow, *, updated_ms: int) -> bytes:
-    """One row of `CUSTOMER_COLUMNS`; `row` is the summary of the state."""
-    times = (
-        *(row.first_added_at, row.first_touch_at, row.last_touch_at, row.first_contact_at),
-        *(row.first_order_at, row.last_order_at, row.consent_at, row.last_active_at),
-    )
-    sums = row.orders, row.revenue, row.refunds, row.margin
-    return b"".join(
-        [
-            _FIXED.pack(known.partition, known.version, *sums, updated_ms),
-            *[_NEVER if at_ms is None else _MOMENT.pack(False, at_ms) for at_ms in times],  # noqa: FBT003 - the NULL flag
-            text(known.customer_id),
-            blob(encode_state(known.state)),
-            text(row.first_click_id),
-            text(row.last_click_id),
-            _shared[row.first_guide_id, row.first_link, row.first_variant],
-            _shared[row.last_guide_id, row.last_link, row.last_variant],
-            _shared[row.consent, row.referred_by],
-            length(len(row.relations)),
-            *[
-                _shared[one.guide_id,] + _moment(one.added_at) + _moment(one.ended_at) + _shared[one.ended_by,]
-                for one in row.relations
-            ],
-            _times(row.messages_in),
-            _times(row.messages_out),
-            length(len(row.tags)),
-            *[_shared[one.tag,] + _TAG.pack(one.at, one.is_set) for one in row.tags],
-        ]
-    )
+def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *, updated_ms: int) -> bytes:
+    """A Native block of `CUSTOMER_COLUMNS`.
 
-
-_shared = Fragments(texts)
+    Args:
+        known: at least one.
+        said: what their states say, see `stream.attribute.summary`.
+        updated_ms: now, milliseconds since 1970 UTC.
+    """
+    ids, partitions, versions, states = zip(*known, strict=True)
+    guides, added, ended, ended_by = native.transposed(chain.from_iterable(said["relations"]), 4)
+    tags, changed, are_set = native.transposed(chain.from_iterable(said["tags"]), 3)
+    columns = {
+        "customer_id": ("String", native.texts(ids)),
+        "kafka_partition": ("UInt16", native.numbers("H", partitions)),
+        "version": ("UInt64", native.numbers("Q", versions)),
+        "updated_at": (native.TIME, native.numbers("q", [updated_ms] * len(known))),
+        "state": ("String", native.blobs(map(encode_state, states))),
+        "relations": (
+            _RELATIONS,
+            native.ends(said["relations"])
+            + native.words(guides)
+            + native.nullable_times(added)
+            + native.nullable_times(ended)
+            + native.words(ended_by),
+        ),
+        "tags": (
+            _TAGS,
+            native.ends(said["tags"]) + native.words(tags) + native.numbers("q", changed) + bytes(are_set),
+        ),
+        **{
+            name: (_TIMES, native.ends(said[name]) + native.numbers("q", list(chain.from_iterable(said[name]))))
+            for name in ("messages_in", "messages_out")
+        },
+        "orders": ("UInt64", native.numbers("Q", said["orders"])),
+        **{name: (native.MONEY, native.numbers("q", said[name])) for name in ("revenue", "refunds", "margin")},
+        **{name: (native.NULLABLE_TIME, native.nullable_times(said[name])) for name in _MOMENTS},
+        **{name: ("String", native.texts(said[name])) for name in ("first_click_id", "last_click_id", "referred_by")},
+        **{name: ("String", native.words(said[name])) for name in _WORDS},
+    }
+    return native.block([native.Column(name, *columns[name]) for name in CUSTOMER_COLUMNS], len(known))
 
 
 def alias_block(aliases: Iterable[Alias]) -> bytes:
@@ -116,11 +136,3 @@ async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: i
         tables={"ids": external.texts(sorted(customer_ids))},
     )
     return [Alias(alias, kept, int(at_ms), event_id) for alias, kept, at_ms, event_id in rows]
-
-
-def _moment(at_ms: int | None) -> bytes:
-    return _NEVER if at_ms is None else _MOMENT.pack(False, at_ms)  # noqa: FBT003 - the NULL flag
-
-
-def _times(times: tuple[int, ...]) -> bytes:
-    return length(len(times)) + pack(f"<{len(times)}q", *times)

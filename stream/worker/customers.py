@@ -5,7 +5,7 @@ and other ids of the same person add is read for credit only, and may be a minut
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,7 @@ from schemas.erasure import ERASED
 from stream.attribute import customer
 from stream.attribute.anonymous import erased, name_no_erased
 from stream.attribute.consent import is_withheld_tag
+from stream.attribute.summary import summaries
 from stream.base import metrics
 from stream.base.clock import Clock
 from stream.sink import customers as rows
@@ -147,18 +148,22 @@ class Customers:
             await self._sink.insert("customer_aliases", rows.ALIAS_COLUMNS, rows.alias_block(self._said), token="")
             self._said = []
         if self._changed:
-            rows_ = [self._row(one, now_ms) async for some in turns(sorted(self._changed)) for one in some]
-            block = b"".join(rows_)
-            await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, block, token="")
+            # Blocks of one request are one block of the table.
+            blocks = [self._block(some, now_ms) async for some in turns(sorted(self._changed))]
+            await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, b"".join(blocks), token="", fmt="Native")
             metrics.CUSTOMERS_WRITTEN.inc(len(self._changed))
             self._changed.clear()
         self._loaded.clear()
         self._entries.trim()
 
-    def _row(self, customer_id: str, now_ms: int) -> bytes:
-        entry = self._entry(customer_id)
-        known = Known(customer_id, self._partition, entry.version, entry.state)
-        return rows.customer_row(known, customer.summary(entry.state, self._contact_ms), updated_ms=now_ms)
+    def _block(self, customer_ids: Sequence[str], now_ms: int) -> bytes:
+        entries = [self._entry(one) for one in customer_ids]
+        known = [
+            Known(one, self._partition, entry.version, entry.state)
+            for one, entry in zip(customer_ids, entries, strict=True)
+        ]
+        said = summaries([entry.state for entry in entries], self._contact_ms)
+        return rows.customer_block(known, said, updated_ms=now_ms)
 
     def _entry(self, customer_id: str) -> _Entry:
         entry = self._entries.peek(customer_id)

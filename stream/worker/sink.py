@@ -41,9 +41,13 @@ class Sink:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def insert(self, table: str, columns: Sequence[str], block: bytes, token: str) -> None:
+    async def insert(
+        self, table: str, columns: Sequence[str], block: bytes, token: str, *, fmt: str = "RowBinary"
+    ) -> None:
         """Insert one block. The token must mean these very rows, for ever: it names their origin and their number."""
-        await self.ask(f"insert_{table}", lambda clickhouse: clickhouse.insert(table, columns, block, token=token))
+        await self.ask(
+            f"insert_{table}", lambda clickhouse: clickhouse.insert(table, columns, block, fmt=fmt, token=token)
+        )
 
     async def known(self, table: recount.RawTable, event_ids: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
         """Where events of these ids are already: (partition, offset) of each of their rows."""

@@ -24,13 +24,14 @@ from schemas.customers import CustomerState
 from schemas.registry import Guide, Link, Owner, Record, Store, encode_record
 from schemas.token import Signer
 from schemas.topics import CONVERSIONS, REGISTRY
-from stream.attribute.customer import apply, summary
+from stream.attribute.customer import apply
+from stream.attribute.summary import summaries
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.settings import Settings, load
 from stream.base.topics import ensure_topics
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.customers import CUSTOMER_COLUMNS, Known, customer_row
+from stream.sink.customers import CUSTOMER_COLUMNS, Known, customer_block
 from stream.sink.migrate import migrate
 from tests.bench.worker import Result, machine, rival, show
 from tests.support.ledger import all_committed
@@ -118,8 +119,8 @@ def partition_of(who: str) -> int:
     return int(who[1:], 16 if len(who) == 32 else 10) % PARTITIONS
 
 
-def templates() -> Iterator[bytes]:
-    """Rows of customers with some months of history."""
+def templates() -> Iterator[Known]:
+    """customers with some months of history."""
     rng, now = random.Random(2), wall_clock()
     for number in range(TEMPLATES):
         state = CustomerState()
@@ -130,8 +131,7 @@ def templates() -> Iterator[bytes]:
             fields["properties"] = {"tag": "新客", "given": True}
             touch = Touch(at_ms - 60_000, "E" * 30, "l7", "g7") if rng.random() < 0.1 else None
             apply(state, decode_conversion(orjson.dumps(fields), now, 0, currency="CNY"), at_ms, touch)
-        known = Known(f"template{number}", number, 0, state)
-        yield customer_row(known, summary(state, 48 * 3_600_000), updated_ms=now)
+        yield Known(f"template{number}", number, 0, state)
 
 
 async def prepare(settings: Settings) -> None:
@@ -140,7 +140,10 @@ async def prepare(settings: Settings) -> None:
     await migrate(admin, settings)
     await admin.close()
     clickhouse = await ClickHouse.connect(settings, timeout_ms=300_000)
-    await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, b"".join(templates()))
+    known = list(templates())
+    said = summaries([one.state for one in known], 48 * 3_600_000)
+    block = customer_block(known, said, updated_ms=wall_clock())
+    await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, block, fmt="Native")
     names = ", ".join(
         {"customer_id": "concat('c', toString(n))", "kafka_partition": f"n % {PARTITIONS}", "version": "0"}.get(
             name, name

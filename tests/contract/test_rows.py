@@ -13,7 +13,8 @@ from schemas.customers import CustomerState
 from schemas.money import MOST, units
 from schemas.token import Signer
 from schemas.windows import COUNTED, ConversionWindowRow, Facts, WindowRow, window_of
-from stream.attribute.customer import apply, summary
+from stream.attribute.customer import apply
+from stream.attribute.summary import summaries
 from stream.enrich.clicks import ClickEnricher
 from stream.sink import conversion_windows, rows
 from stream.sink.clickhouse import ClickHouse
@@ -26,7 +27,7 @@ from stream.sink.customers import (
     Known,
     alias_block,
     aliases,
-    customer_row,
+    customer_block,
     customers,
 )
 from tests.support.events import AT_MS, TOKEN, click, conversion, encode
@@ -269,10 +270,9 @@ async def test_a_customer_comes_back_as_they_were(migrated: ClickHouse) -> None:
     for event in events:
         apply(state, decode_conversion(encode(event), AT_MS, 0, currency="CNY"), AT_MS, Touch(AT_MS, TOKEN, "l", "g"))
     one, other = Known("客户1", 3, 17, state), Known("客户2", 3, 0, CustomerState())
-    block = b"".join(customer_row(each, summary(each.state, 172_800_000), updated_ms=AT_MS) for each in (one, other))
-    await migrated.insert("customer_states", CUSTOMER_COLUMNS, block)
-    newer = customer_row(one._replace(version=18), summary(state, 172_800_000), updated_ms=AT_MS)
-    await migrated.insert("customer_states", CUSTOMER_COLUMNS, newer)
+    for some in ([one, other], [one._replace(version=18)]):
+        block = customer_block(some, summaries([each.state for each in some], 172_800_000), updated_ms=AT_MS)
+        await migrated.insert("customer_states", CUSTOMER_COLUMNS, block, fmt="Native")
     assert sorted(await customers(migrated, ["客户1", "客户2", "客户3"])) == [one._replace(version=18), other]
     ((added, relations, tags, revenue, consent, touch, link),) = await migrated.query(
         "SELECT first_added_at, relations, tags, revenue, consent, last_touch_at, last_link "

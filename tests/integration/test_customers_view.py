@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.customers import CustomerRow, CustomerState, Relation
-from stream.attribute.customer import apply, merge, summary
+from stream.attribute.customer import apply, merge
+from stream.attribute.summary import summary
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import Alias, Known
 from tests.support.conversion_rows import CONTACT_MS, insert_aliases, insert_states

@@ -13,9 +13,10 @@ from schemas.attribution import Touch
 from schemas.conversions import Conversion
 from schemas.customers import CustomerState
 from schemas.windows import COUNTED
-from stream.attribute.customer import apply, summary
+from stream.attribute.customer import apply
+from stream.attribute.summary import summaries
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.customers import ALIAS_COLUMNS, CUSTOMER_COLUMNS, Alias, Known, alias_block, customer_row
+from stream.sink.customers import ALIAS_COLUMNS, CUSTOMER_COLUMNS, Alias, Known, alias_block, customer_block
 from tests.support.click_rows import NOON, insert_rows
 
 CONTACT_MS = 48 * 3_600_000
@@ -94,9 +95,10 @@ async def insert_customers(clickhouse: ClickHouse, events: Iterable[Event]) -> N
 
 async def insert_states(clickhouse: ClickHouse, known: Iterable[Known], contact_ms: int = CONTACT_MS) -> None:
     """Insert rows of customers as one block."""
-    block = b"".join(customer_row(one, summary(one.state, contact_ms), updated_ms=0) for one in known)
-    if block:
-        await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, block)
+    some = list(known)
+    if some:
+        block = customer_block(some, summaries([one.state for one in some], contact_ms), updated_ms=0)
+        await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, block, fmt="Native")
 
 
 async def insert_aliases(clickhouse: ClickHouse, aliases: Sequence[Alias]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 from schemas.attribution import Touch
 from schemas.conversions import Conversion, decode_conversion
 from schemas.customers import CustomerRow, CustomerState
-from stream.attribute.customer import apply, summary
+from stream.attribute.customer import apply
+from stream.attribute.summary import summary
 from tests.support.events import AT_MS, encode
 
 HOUR_MS = 3_600_000

@@ -9,7 +9,8 @@ from schemas.attribution import SKEW_MS
 from schemas.conversion_types import CONVERSION_TYPES
 from schemas.customers import CustomerRow, CustomerState, UnreadableStateError, decode_state, encode_state
 from schemas.money import MOST, clamped, units
-from stream.attribute.customer import OWN_ACTS, apply, merge, summary
+from stream.attribute.customer import OWN_ACTS, apply, merge
+from stream.attribute.summary import summary
 from tests.support.customer_events import HOUR_MS, customer, event, shown, touch
 from tests.support.events import AT_MS
 
