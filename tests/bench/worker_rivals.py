@@ -27,14 +27,14 @@ from stream.aggregate.partition import Partition, Recovered
 from stream.aggregate.tally import Tally
 from stream.attribute.credit import Evidence, LookBack, credit
 from stream.attribute.customer import apply as apply_event
-from stream.attribute.customer import summary
+from stream.attribute.summary import summaries
 from stream.base.clock import wall_clock
 from stream.base.settings import Settings, load
 from stream.base.token_keys import token_keys
 from stream.enrich.clicks import ClickEnricher
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
-from stream.sink.customers import CUSTOMER_COLUMNS, Known, customer_row
+from stream.sink.customers import CUSTOMER_COLUMNS, Known, customer_block
 from stream.sink.migrate import migrate
 from stream.sink.rows import CLICK_COLUMNS, ClickColumns, ClickEncoder
 from stream.worker.app import make_app
@@ -86,7 +86,7 @@ async def raw(settings: Settings, meter: Meter) -> None:
     topic = settings.topic(CLICKS)
     consumer.assign([TopicPartition(topic, number) for number in range(settings.kafka.clicks_partitions)])
     while True:
-        for records in (await consumer.getmany(timeout_ms=200, max_records=settings.worker.max_batch)).values():
+        for records in (await consumer.getmany(timeout_ms=200)).values():
             for record in records:
                 orjson.loads(record.value)
             meter.add(len(records))
@@ -208,12 +208,14 @@ async def customers(settings: Settings, meter: Meter) -> None:
     async def write(partition: int) -> None:
         now_ms = wall_clock()
         await clickhouse.insert("conversions", CONVERSION_COLUMNS, book.raw_block(partition, now_ms))
-        await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, book.customer_block(partition, now_ms))
+        await clickhouse.insert(
+            "customer_states", CUSTOMER_COLUMNS, book.customer_block(partition, now_ms), fmt="Native"
+        )
 
     @app.agent(topic)
     async def take(stream: Any) -> None:
         try:
-            states.data.data.update(everybody)  # here, for an assignment empties what is kept in memory
+            states.data.update(everybody)  # here, for an assignment empties what is kept in memory
             async for one in stream.events():
                 message = one.message
                 event = decode_conversion(one.value, wall_clock(), 300_000, currency="CNY")
@@ -277,12 +279,9 @@ class _Book:
 
     def customer_block(self, partition: int, now_ms: int) -> bytes:
         """The customers, likewise."""
-        block = b"".join(
-            customer_row(Known(who, partition, offset, state), summary(state, 172_800_000), updated_ms=now_ms)
-            for who, (offset, state) in self.states.items()
-        )
+        known = [Known(who, partition, offset, state) for who, (offset, state) in self.states.items()]
         self.states.clear()
-        return block
+        return customer_block(known, summaries([one.state for one in known], 172_800_000), updated_ms=now_ms)
 
 
 def _fail(error: BaseException) -> None:
