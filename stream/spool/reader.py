@@ -14,8 +14,8 @@ from stream.base.errors import InvariantError
 from stream.spool import frame, segments
 from stream.spool.segments import Position
 
-WINDOW_BYTES: Final = 1024 * 1024
-"""Read at once."""
+WINDOW_BYTES: Final = 960 * 1024
+"""Read at once; a little less than a broker takes in one batch."""
 SMALLEST_WINDOW_BYTES: Final = frame.MAX_BODY_BYTES + 1024
 """More than one frame can have, so that every full window holds a whole one."""
 _LIVE_DAMAGE_SECONDS: Final = 1.0
@@ -48,6 +48,11 @@ class Reader:
     def position(self) -> Position:
         """Where the next read begins."""
         return self._position
+
+    @property
+    def behind(self) -> int:
+        """Bytes of the segment that is being read that lie behind the position."""
+        return os.fstat(self._fd).st_size - self._position.offset if self._fd >= 0 else 0
 
     def read(self, *, stop: Position | None = None) -> Chunk:
         """The records that follow, a window of them at most; none when there is nothing (yet).

@@ -1,6 +1,7 @@
 """The spool on real Kafka: all of it arrives, once, in order, where every client's partitioner would put it."""
 
 import asyncio
+import os
 from collections import defaultdict
 
 import pytest
@@ -12,6 +13,7 @@ from stream.base.settings import Settings, load
 from stream.base.topics import ensure_topics
 from stream.spool import Shipper, Spool, survey
 from stream.spool.cursor import START, Cursor, CursorFile
+from stream.spool.reader import WINDOW_BYTES
 from tests.support.spool_writer import Shipped, key_of, shipped
 
 
@@ -42,6 +44,19 @@ async def test_everything_arrives_once_in_order_and_nothing_is_left(kafka_topics
     assert {record.partition for record in found} == set(partitions)
     assert survey.survey(spool.directory).waiting_bytes == 0
     assert metrics.SPOOL_SHIPPED.labels(CLICKS)._value.get() - before == 20_000
+    spool.close()
+
+
+async def test_windows_full_of_what_cannot_be_compressed_are_taken_at_once(kafka_topics: Settings) -> None:
+    spool = Spool.of(kafka_topics, "noise", CLICKS)
+    for _ in range(15):
+        spool.append(b"one partition", os.urandom(200_000))
+    for _ in range(2 * WINDOW_BYTES // 1000):
+        spool.append(b"one partition", os.urandom(1000))
+    again = metrics.SPOOL_RETRANSMITTED.labels(CLICKS)._value.get()
+    await ship_all(spool, kafka_topics)
+    assert survey.survey(spool.directory).waiting_bytes == 0
+    assert metrics.SPOOL_RETRANSMITTED.labels(CLICKS)._value.get() == again
     spool.close()
 
 

@@ -49,6 +49,17 @@ def test_records_come_while_they_are_written_and_a_half_written_one_is_waited_fo
     source.close()
 
 
+def test_what_lies_behind_the_position_is_known_of_the_segment_being_read(tmp_path: Path) -> None:
+    source = Reader(tmp_path, Position(0, 0), window_bytes=2 * len(one(b"a")))
+    assert source.behind == 0
+    write(tmp_path, 3, one(b"a") * 5)
+    assert len(source.read().records) == 2
+    assert source.behind == 3 * len(one(b"a"))
+    assert values(source) == [b"a"] * 3
+    assert source.behind == 0
+    source.close()
+
+
 def test_a_torn_end_of_a_sealed_segment_is_skipped_and_counted(tmp_path: Path, source: Reader) -> None:
     torn = one(b"torn")[:-1]
     write(tmp_path, 1, one(b"a") + torn)
