@@ -5,11 +5,12 @@ the same bytes: fields have one order and amounts one spelling, and what a raw r
 field, a margin of 0) is left out from the first. Key: the credited guide, else the credited link, else a hyphen.
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
-from schemas.attribution import Credit, Touch
+from schemas.attribution import Credit, Rule, Touch
 from schemas.conversions import CONVERSION_VERSION, Conversion
 from schemas.money import plain
 from schemas.windows import Facts
@@ -31,7 +32,26 @@ def encode_attributed(
         offset: together they name it for ever.
         time_ms: when it happened, after clamping; written as `occurred_at`, the time that every number goes by.
     """
-    key = (credit.guide_id or credit.link).encode() or NOBODY
+    rule, confidence, guide_id, link, variant, click, first, facts = credit
+    said, placed = _who(rule, confidence, guide_id, link, variant), _where(facts)
+    if click:
+        if click.click_id:  # not of an erased customer
+            said += b',"click_id":' + orjson.dumps(click.click_id)
+        said += b',"clicked_at":%d' % click.at_ms
+    if first:
+        said += b',"first":' + orjson.dumps(_first(first))
+    value = b'%b,"credit":{%b%b},"origin":{"partition":%d,"offset":%d}}' % (
+        orjson.dumps(_happened(event, time_ms))[:-1],
+        said,
+        placed,
+        partition,
+        offset,
+    )
+    return (guide_id or link).encode() or NOBODY, value
+
+
+def _happened(event: Conversion, time_ms: int) -> dict[str, Any]:
+    """The event's own fields, in their one order and spelling."""
     value: dict[str, Any] = {
         "v": CONVERSION_VERSION,
         "event_id": event["event_id"],
@@ -50,28 +70,25 @@ def encode_attributed(
         value["currency"] = event["currency"]
     if properties := event.get("properties"):
         value["properties"] = properties
-    value["credit"] = _credit(credit)
-    value["origin"] = {"partition": partition, "offset": offset}
-    return key, orjson.dumps(value)
+    return value
 
 
-def _credit(credit: Credit) -> dict[str, Any]:
-    rule, confidence, guide_id, link, variant, click, first, facts = credit
-    said: dict[str, Any] = {"rule": rule, "confidence": confidence}
-    if guide_id:
-        said["guide_id"] = guide_id
-    if link:
-        said["link"] = link
-    if variant:
-        said["variant"] = variant
-    if click:
-        if click.click_id:  # not of an erased customer
-            said["click_id"] = click.click_id
-        said["clicked_at"] = click.at_ms
-    if first:
-        said["first"] = _first(first)
-    said |= {name: value for name, value in zip(Facts._fields, facts, strict=True) if value}
-    return said
+@lru_cache(maxsize=1 << 15)
+def _who(rule: Rule, confidence: float, guide_id: str, link: str, variant: str) -> bytes:
+    """What many credits begin with, as fields of a JSON object without its brackets."""
+    named = {"guide_id": guide_id, "link": link, "variant": variant}
+    return orjson.dumps({"rule": rule, "confidence": confidence} | _there(named))[1:-1]
+
+
+@lru_cache(maxsize=1 << 15)
+def _where(facts: Facts) -> bytes:
+    """What they end with, each field behind a comma."""
+    named = _there(facts._asdict())
+    return b"," + orjson.dumps(named)[1:-1] if named else b""
+
+
+def _there(named: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in named.items() if value}
 
 
 def _first(touch: Touch) -> dict[str, Any]:

@@ -53,9 +53,11 @@ def conversion_block(conversions: Iterable[RawConversion], *, partition: int, re
     out: list[bytes] = []
     for raw in conversions:
         event, credit = raw.event, raw.credit
-        get: Callable[[str, str], str] = event.get  # type: ignore[assignment] # of texts alone
+        get: Callable[..., str] = event.get  # type: ignore[assignment] # of texts alone
         click, first = credit.click, credit.first
-        amounts = units(get("amount", "0")), units(get("margin", "0"))
+        amount, margin = get("amount"), get("margin")
+        customer, visitor, order, token = get("customer_id"), get("visitor_id"), get("order_id"), get("token")
+        amounts = units(amount) if amount else 0, units(margin) if margin else 0
         flags = raw.late, raw.retransmitted, raw.time_ms != event["occurred_at"]
         properties = event.get("properties")
         out += (
@@ -65,10 +67,10 @@ def conversion_block(conversions: Iterable[RawConversion], *, partition: int, re
             _CLICK_TIME.pack(False, click.at_ms) if click else _NO_CLICK_TIME,  # noqa: FBT003 - the NULL flag
             _CLICK_TIME.pack(False, first.at_ms) if first else _NO_CLICK_TIME,  # noqa: FBT003
             text(event["event_id"]),
-            text(get("customer_id", "")),
-            text(get("visitor_id", "")),
-            text(get("order_id", "")),
-            text(get("token", "")),
+            text(customer) if customer else _EMPTY,
+            text(visitor) if visitor else _EMPTY,
+            text(order) if order else _EMPTY,
+            text(token) if token else _EMPTY,
             text(click.click_id) if click else _EMPTY,
             text(first.click_id) if first else _EMPTY,
             blob(orjson.dumps(properties)) if properties else _NO_PROPERTIES,

@@ -38,7 +38,8 @@ class Clicks(NamedTuple):
 
     def of_visitor(self, event: Conversion, time_ms: int) -> Touch | None:
         """The last click of the event's visitor that the event may follow from."""
-        return last_before(self.by_visitor.get(event.get("visitor_id", ""), ()), time_ms)
+        clicks = self.by_visitor.get(event.get("visitor_id", ""))
+        return last_before(clicks, time_ms) if clicks else None
 
     def of_guide(self, event: Conversion) -> Sequence[Touch]:
         """Clicks of the acting guide; the rule looks at their times."""

@@ -100,6 +100,8 @@ class Credited:
     def of_order(self, event: Conversion, stored: Mapping[str, Order]) -> Credit | None:
         """The credit, and with it the facts, of the order that the next one refunds; None without such an order."""
         event_id = order_event_id(event)
+        if not event_id:
+            return None
         place, order = self.orders.get(event_id), stored.get(event_id)
         if place is not None:
             self.facts[len(self.events)] = place
@@ -230,7 +232,8 @@ class ConversionPath:
         self, rows: Mapping[str, Collection[tuple[int, int]]], good: Sequence[Incoming], partition: int
     ) -> dict[int, RawConversion]:
         """Raw rows of these very events, by offset: a zombie's, written after this lane asked how far they reach."""
-        mine = {(partition, one.offset) for one in good}.intersection(chain.from_iterable(rows.values()))
+        there = set(chain.from_iterable(rows.values()))
+        mine = there.intersection((partition, one.offset) for one in good) if there else there
         found = await self._sink.ask("read_back", lambda ch: at_places(ch, mine)) if mine else []
         return {one.offset: one for one in found}
 
@@ -379,11 +382,11 @@ def count(raw: Collection[RawConversion], windows: ConversionPartition, *, next_
 
 def counting(event: Conversion) -> Counting:
     """What windows count of an event."""
-    amount, margin = units(event.get("amount", "0")), units(event.get("margin", "0"))
+    amount, margin = event.get("amount"), event.get("margin")
     customer_id = event.get("customer_id", "")
     if customer_id and event["type"] == ERASED:
         customer_id = str(event["properties"]["pseudonym"])
-    return Counting(event["type"], customer_id, amount, margin)
+    return Counting(event["type"], customer_id, units(amount) if amount else 0, units(margin) if margin else 0)
 
 
 def _observe(raw: Collection[RawConversion]) -> None:

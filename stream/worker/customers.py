@@ -61,14 +61,13 @@ class Customers:
         self._entries: Cache[str, _Entry] = Cache(kept)
         self._changed: set[str] = set()
         self._said: list[Alias] = []
-        self._loaded: set[str] = set()
+        self._loaded: dict[str, _Entry] = {}
         """Since the last `write`."""
 
     async def load(self, customer_ids: Collection[str]) -> None:
         """Have what is known of some customers, until the next `write` at least."""
         now_ms = self._clock()
-        new = set(customer_ids) - self._loaded
-        self._loaded |= new
+        new = set(customer_ids) - self._loaded.keys()
         missing = {
             one
             for one in new
@@ -78,8 +77,14 @@ class Customers:
         }
         metrics.LOOKUPS.labels("customers", "hit").inc(len(new) - len(missing))
         metrics.LOOKUPS.labels("customers", "miss").inc(len(missing))
-        if not missing:
-            return
+        if missing:
+            await self._read(missing, now_ms)
+        for one in new:
+            entry = self._entries.peek(one)
+            assert entry is not None
+            self._loaded[one] = entry
+
+    async def _read(self, missing: set[str], now_ms: int) -> None:
         said, found = await asyncio.gather(self._aliases(missing), self._states(missing))
         people = _people(said)
         wanted = missing.union(*(people[one] for one in missing if one in people))
@@ -98,7 +103,7 @@ class Customers:
 
     def known(self, customer_id: str) -> CustomerState:
         """All that is known of a customer who was loaded: all partitions, all ids. Not to be changed."""
-        entry = self._entry(customer_id)
+        entry = self._loaded[customer_id]
         if not entry.others and not entry.aliases:
             return entry.state
         parts = [entry.state, *entry.others]
@@ -111,7 +116,7 @@ class Customers:
     def apply(self, event: Conversion, time_ms: int, offset: int, touch: Touch | None) -> None:
         """Take an event into the state of its customer, who was loaded; one that is in it already changes nothing."""
         customer_id = event["customer_id"]
-        entry = self._entry(customer_id)
+        entry = self._loaded[customer_id]
         if offset <= entry.version:
             return
         if event["type"] == ERASED:
@@ -131,10 +136,11 @@ class Customers:
 
     def _erase(self, customer_id: str, pseudonym: str, offset: int) -> None:
         """Move a state to its pseudonym. Both rows are written as one block, so a restart finds both or none."""
-        mine, theirs = self._entry(customer_id), self._entry(pseudonym)
+        mine, theirs = self._loaded[customer_id], self._loaded[pseudonym]
         theirs.state, theirs.version = erased(mine.state, theirs.state), max(offset, theirs.version)
         # From here on the id is somebody new, of whom nothing is known in other partitions or under other ids.
-        self._entries.put(customer_id, _Entry(CustomerState(), offset, self._clock()))
+        self._loaded[customer_id] = _Entry(CustomerState(), offset, self._clock())
+        self._entries.put(customer_id, self._loaded[customer_id])
         self._changed |= {customer_id, pseudonym}
         for entry in self._entries.values():
             name_no_erased(entry.state, self._erased.known)
@@ -157,18 +163,13 @@ class Customers:
         self._entries.trim()
 
     def _block(self, customer_ids: Sequence[str], now_ms: int) -> bytes:
-        entries = [self._entry(one) for one in customer_ids]
+        entries = [self._loaded[one] for one in customer_ids]
         known = [
             Known(one, self._partition, entry.version, entry.state)
             for one, entry in zip(customer_ids, entries, strict=True)
         ]
         said = summaries([entry.state for entry in entries], self._contact_ms)
         return rows.customer_block(known, said, updated_ms=now_ms)
-
-    def _entry(self, customer_id: str) -> _Entry:
-        entry = self._entries.peek(customer_id)
-        assert entry is not None, "load it first"
-        return entry
 
     def _take(self, customer_id: str, found: Iterable[Known], now_ms: int) -> None:
         own, others = None, []

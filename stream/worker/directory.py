@@ -77,11 +77,12 @@ class Directory:
 
     async def stamped(self, credits_: Collection[tuple[Credit, Facts]]) -> list[Credit]:
         """Credits with their facts; those that an event names itself count where its link has none."""
-        wanted = {(credit.guide_id, credit.link, named) for credit, named in credits_}
+        keys = [(credit.guide_id, credit.link, named) for credit, named in credits_]
+        wanted = set(keys)
         links = await self._links_by_code({link for _, link, _ in wanted if link})
         guides = await self._guides_of({guide_id for guide_id, _, _ in wanted if guide_id})
         facts = {key: _facts(guides.get(key[0]), links.get(key[1]), key[2]) for key in wanted}
-        return [Credit(*credit[:-1], facts[credit.guide_id, credit.link, named]) for credit, named in credits_]
+        return [Credit(*credit[:-1], facts[key]) for (credit, _), key in zip(credits_, keys, strict=True)]
 
     def _holds(self, number: int, click_ms: int) -> bool:
         read = self._by_number.get(number)

@@ -47,7 +47,10 @@ NOT_THERE: Final = Read(None, "")
 
 def named(event: Conversion, time_ms: int, tokens: Mapping[str, Read]) -> Read:
     """What an event's own token says of it, of those that were read; a click that happened after it led not to it."""
-    read = tokens.get(event.get("token", ""), NOT_THERE)
+    token = event.get("token")
+    if not token:
+        return NOT_THERE
+    read = tokens.get(token, NOT_THERE)
     return Read(None, AFTER_EVENT) if read.click and not leads_to(read.click, time_ms) else read
 
 

@@ -5,7 +5,7 @@ At the end every event is one raw row, and customers are what raw rows, with the
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -139,9 +139,9 @@ def sabotage(lane: Lane, calls: int, hook: Hook) -> asyncio.Event:
             reached.set()
             await hook()
 
-    async def insert(table: str, columns: Sequence[str], block: bytes, token: str) -> None:
+    async def insert(table: str, *block: Any, **how: Any) -> None:
         await step()
-        await real(table, columns, block, token)
+        await real(table, *block, **how)
         await step()
 
     sink.insert = insert  # type: ignore[method-assign] # the seam

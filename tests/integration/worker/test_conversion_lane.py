@@ -1,7 +1,7 @@
 """One lane of conversions over real tables: credit, customers and what a restart makes up for, without a broker."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -163,9 +163,9 @@ async def test_erasures_that_are_written_again_cut_no_batch(worker: Worker, monk
     inserts: list[str] = []
     real = worker.sink.insert
 
-    async def insert(table: str, columns: Sequence[str], block: bytes, token: str) -> None:
+    async def insert(table: str, *block: Any, **how: Any) -> None:
         inserts.append(table)
-        await real(table, columns, block, token)
+        await real(table, *block, **how)
 
     monkeypatch.setattr(worker.sink, "insert", insert)
     erasures = [
