@@ -258,7 +258,7 @@ class Worker(Section):
     session_ms: Milliseconds = Field(
         10_000, ge=6_000, description="a silent worker's partitions are given away after this"
     )
-    max_batch: int = Field(5_000, ge=1, le=50_000, description="records of one fetch; above 5,000 it gets slower again")
+    max_batch: int = Field(20_000, ge=1, le=50_000, description="records that are taken from fetches at a time")
     fetch_wait_ms: Milliseconds = Field(
         20, ge=1, le=5_000, description="how long an empty partition may hold up a fetch"
     )

@@ -18,7 +18,7 @@ from stream.worker.transport import Batch, Consumer
 _FULL_EVENTS: Final = 20_000
 """Events of one batch: a fifth of a second of work, 5 MB of rows. With as many waiting, no more are fetched."""
 _FULL_FETCHES: Final = 16
-"""A fetch is at most 1 MiB as the broker keeps it: a bound for large records."""
+"""A fetch is at most 2 MiB as the broker keeps it: a bound for large records."""
 
 
 class Lane(ABC):
