@@ -11,6 +11,7 @@ import faust
 from faust.agents.agent import Agent
 from faust.app.base import App
 from faust.streams import Stream
+from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport import by_url
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
@@ -101,6 +102,12 @@ def test_faust_still_takes_a_failed_commit_for_done() -> None:
 def test_a_missing_commit_is_not_rewound_by_faust_so_positions_are_ours() -> None:
     assert "seek_to_committed" in inspect.getsource(Consumer.perform_seek)
     assert "seek_to_committed" not in inspect.getsource(transport.Consumer.perform_seek)
+
+
+def test_faust_sleeps_for_tables_once_at_the_start_and_we_do_not() -> None:
+    source = inspect.getsource(TableManager)
+    assert source.count("self.sleep(") == 1
+    assert "await self.sleep(1.0)" in inspect.getsource(TableManager.on_start)
 
 
 def test_the_app_has_no_web_server() -> None:
