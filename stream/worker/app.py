@@ -6,7 +6,6 @@ from typing import Any
 import faust
 from faust.app.base import BootStrategy
 from faust.tables import TableManager
-from faust.tables import TableManager
 from faust.types import TP
 
 from schemas.topics import CLICKS, CONVERSIONS, DEAD_LETTERS, REGISTRY
@@ -28,13 +27,6 @@ class _WithoutWeb(BootStrategy):
     """No web server: `web_enabled=False` alone still binds its port."""
 
     enable_web = False
-
-
-class NoTables(TableManager):
-    """There are none: Faust would wait a second at each start for some to be registered."""
-
-    async def sleep(self, *_: Any, **__: Any) -> None:
-        """Not at all; nothing but the start of this service sleeps."""
 
 
 class NoTables(TableManager):
@@ -69,7 +61,6 @@ def make_app(settings: Settings, parts: Parts, fail: Fail, sources: Sequence[str
         broker=[f"guidestream://{address}" for address in settings.kafka.bootstrap.split(",")],
         broker_credentials=_credentials(settings),
         autodiscover=False,
-        TableManager=NoTables,
         TableManager=NoTables,
         # Only the pipeline commits, right after each flush; Faust's own timer is no more than a second chance.
         broker_commit_every=1 << 60,
