@@ -81,7 +81,7 @@ class Server:
             http1_opts=HTTP1Settings(header_read_timeout=self._header_timeout_ms, max_buffer_size=BUFFER_BYTES),
         )
         with _as_batch():
-            worker.serve_str(scheduler, loop, self._signal)
+            worker.serve_mtr(scheduler, loop, self._signal)
 
     async def stop(self, timeout_seconds: float) -> bool:
         """Accept no more, close idle connections, finish answers under way; whether all ended in time."""
