@@ -6,39 +6,36 @@ when a worker dies is made up for from the raw rows, whose credit is read back.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from time import perf_counter
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion, decode_conversion
 from schemas.erasure import ERASED
-from schemas.money import units
 from schemas.personal import PersonKeys, protect, protect_text
 from schemas.personal_bytes import protect_bytes
 from schemas.rejects import Reject
 from schemas.topics import CONVERSIONS
-from schemas.windows import Facts
-from stream.aggregate.conversions import ConversionPartition, ConversionTally, Counting
+from stream.aggregate.conversions import ConversionPartition
 from stream.attribute.consent import nameless, withdrawn, withheld
 from stream.attribute.credit import Evidence, LookBack, credit, touches_before
-from stream.attribute.refund import PAID, Order, order_event_id
+from stream.attribute.refund import Order
 from stream.base import metrics
 from stream.base.clock import Clock
-from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, at_places, conversion_block
+from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, at_places
 from stream.sink.rows import DeadLetter
-from stream.worker.attributed import Outbox, records
+from stream.worker.attributed import Outbox
 from stream.worker.claims import Claims
 from stream.worker.clicks_before import Clicks, ClicksBefore
+from stream.worker.credited import Credited, Incoming, Taken
 from stream.worker.customers import Customers
 from stream.worker.dead_letters import DeadLetters
-from stream.worker.directory import Directory, mentioned
+from stream.worker.directory import Directory
 from stream.worker.erased import ErasedPeople, Piece, Renamed, customers_in, leave_windows
 from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
 from stream.worker.orders import Orders, with_customers
@@ -46,17 +43,6 @@ from stream.worker.path import check_clock
 from stream.worker.sink import Sink
 from stream.worker.tokens import Read, Tokens, named
 from stream.worker.turns import turns
-
-
-class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """A conversion that was read, and where it came from."""
-
-    event: Conversion
-    offset: int
-    append_ms: int
-    time_ms: int
-    """When it happened; a time that is ahead of the broker's clock is set back to it."""
-    retransmitted: bool
 
 
 @dataclass(slots=True)
@@ -76,50 +62,6 @@ class LaneState:
     customers: Customers
     outbox: Outbox
     fates: Fates
-
-
-@dataclass(slots=True)
-class Credited:
-    """Conversions with their credit, before its facts are stamped."""
-
-    events: list[tuple[Incoming, Conversion, str]] = field(default_factory=list)
-    """As it came, as it is kept, why its token gives no credit."""
-    credits: list[Credit] = field(default_factory=list)
-    orders: dict[str, int] = field(default_factory=dict)
-    """Where the batch's own orders are, by event id."""
-    facts: dict[int, Facts | int] = field(default_factory=dict)
-    """Facts that are not to be stamped, by place: those of a refund's order, or where that is."""
-
-    def add(self, one: Incoming, event: Conversion, given: Credit, token_error: str) -> None:
-        """Take in the next one."""
-        if event["type"] == PAID:
-            self.orders[event["event_id"]] = len(self.events)
-        self.events.append((one, event, token_error))
-        self.credits.append(given)
-
-    def of_order(self, event: Conversion, stored: Mapping[str, Order]) -> Credit | None:
-        """The credit, and with it the facts, of the order that the next one refunds; None without such an order."""
-        event_id = order_event_id(event)
-        if not event_id:
-            return None
-        place, order = self.orders.get(event_id), stored.get(event_id)
-        if place is not None:
-            self.facts[len(self.events)] = place
-            return self.credits[place]
-        if order is not None:
-            self.facts[len(self.events)] = order.credit.facts
-            return order.credit
-        return None
-
-    async def stamped(self, directory: Directory) -> list[Credit]:
-        """The credits with their facts."""
-        said = [mentioned(event.get("properties")) for _, event, _ in self.events]
-        credits_ = await directory.stamped(list(zip(self.credits, said, strict=True)))
-        for place, facts in self.facts.items():  # ascending, and an order's place is before its refunds'
-            credits_[place] = credits_[place]._replace(
-                facts=facts if isinstance(facts, Facts) else credits_[facts].facts
-            )
-        return credits_
 
 
 class ConversionPath:
@@ -155,6 +97,8 @@ class ConversionPath:
         self._limit = reject_limit
         self._clock = clock
         self._claims = Claims()
+        self.working = asyncio.Lock()
+        """Held by the lane that works, see `turns`."""
 
     async def take(self, batch: Sequence[Any], lane: LaneState) -> None:
         """Take a batch of one partition from Kafka records to raw rows and customers; its windows are counted.
@@ -167,10 +111,11 @@ class ConversionPath:
         good: list[Incoming] = []
         rejected: list[DeadLetter] = []
         seconds = 0.0
-        async for some in turns(batch):
-            started = perf_counter()
-            self._decode(some, good, rejected)
-            seconds += perf_counter() - started
+        async with self.working:
+            async for some in turns(batch):
+                started = perf_counter()
+                self._decode(some, good, rejected)
+                seconds += perf_counter() - started
         metrics.STAGE_SECONDS.labels("decode_conversions").observe(seconds)
         self._limit.check(len(batch), rejected)
         for piece in await self.erased.pieces(Piece(batch, good, rejected), lane.partition):
@@ -195,20 +140,22 @@ class ConversionPath:
             duplicates = duplicates_in(ids, offsets, lane.partition, [one not in decided for one in offsets], rows)
             gone = {one.offset for one in duplicates}
             accepted = [one for one in good if one.offset not in gone]
-            raw = await self._credited(accepted, decided, tokens, lane)
-
             received_ms = self._clock()
+            taken = Taken(lane.partition, received_ms, lane.windows.closed_before)
+            await self._credit_all(accepted, decided, tokens, lane.customers, taken)
+
             noted = renamed.duplicates(duplicates)
             await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, noted, received_ms)
-            await self._insert(raw, f"{batch[0].offset}-{batch[-1].offset}", lane.partition, received_ms)
+            await self._insert(taken, f"{batch[0].offset}-{batch[-1].offset}")
         await lane.customers.write()
 
         next_offset, arrival_ms = batch[-1].offset + 1, max(record.timestamp for record in batch)
-        told = [record async for some in turns(raw) for record in records(some, lane.partition)]
-        number = count(raw, lane.windows, next_offset=next_offset, arrival_ms=arrival_ms)
-        lane.outbox.add(number, next_offset, told)
+        for event in taken.erased:  # before all others of its piece, see `cuts`
+            leave_windows(event, lane.windows)
+        late = lane.windows.apply(taken.tally, next_offset=next_offset, arrival_ms=arrival_ms)
+        metrics.LATE.labels(CONVERSIONS).inc(late)
+        lane.outbox.add(lane.windows.batch, next_offset, taken.told)
         lane.fates.count(consumed=len(batch), rejected=rejected, duplicates=len(duplicates))
-        _observe(raw)
 
     def _decode(self, batch: Sequence[Any], good: list[Incoming], rejected: list[DeadLetter]) -> None:
         """Decode and validate Kafka records, and leave out what names a person."""
@@ -237,44 +184,32 @@ class ConversionPath:
         found = await self._sink.ask("read_back", lambda ch: at_places(ch, mine)) if mine else []
         return {one.offset: one for one in found}
 
-    async def _credited(
+    async def _credit_all(
         self,
         accepted: Sequence[Incoming],
         decided: Mapping[int, RawConversion],
         tokens: Mapping[str, Read],
-        lane: LaneState,
-    ) -> list[RawConversion]:
+        customers: Customers,
+        taken: Taken,
+    ) -> None:
         """Whom each is credited to; the customers' states take them in, in their order."""
         started = perf_counter()
         orders = await self._orders.stored([one.event for one in accepted])
         events = with_customers([one.event for one in accepted], orders)
         accepted = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
-        known = await self._known(accepted, tokens, lane.customers)
+        known = await self._known(accepted, tokens, customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
-        started = perf_counter()
         found = Credited()
-        async for some in turns(accepted):
-            for one in some:
-                if one.offset in decided:
-                    _credit_again(one, decided[one.offset], lane.customers, found)
-                else:
-                    self._credit(one, known, orders, lane.customers, found)
-        stamped = await found.stamped(self._directory)
-        closed_before = lane.windows.closed_before
+        async with self.working:
+            started = perf_counter()
+            async for some in turns(accepted):
+                for one in some:
+                    if one.offset in decided:
+                        _credit_again(one, decided[one.offset], customers, found)
+                    else:
+                        self._credit(one, known, orders, customers, found)
+                taken.add(await found.stamped(self._directory))
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
-        return [
-            RawConversion(
-                event,
-                one.offset,
-                one.append_ms,
-                one.time_ms,
-                given,
-                error,
-                one.time_ms < closed_before,
-                one.retransmitted,
-            )
-            for (one, event, error), given in zip(found.events, stamped, strict=True)
-        ]
 
     async def _known(self, accepted: Sequence[Incoming], tokens: Mapping[str, Read], customers: Customers) -> Known:
         # Those who came in meanwhile: customers of refunded orders, pseudonyms.
@@ -317,15 +252,13 @@ class ConversionPath:
             customers.apply(event, time_ms, one.offset, own_touch(given))
         found.add(one, event, given, read.error)
 
-    async def _insert(self, raw: Sequence[RawConversion], offsets: str, partition: int, received_ms: int) -> None:
-        if raw:
+    async def _insert(self, taken: Taken, offsets: str) -> None:
+        if taken.number:
             started = perf_counter()
-            pieces = [conversion_block(some, partition=partition, received_ms=received_ms) async for some in turns(raw)]
-            block = b"".join(pieces)
             # Of this attempt alone: another one, by a zombie unseen, may give another credit, and a token that is known
             # drops rows in silence. Rows that are there twice are one offset, of which the one received last counts.
-            token = f"{CONVERSIONS}:{partition}:{offsets}:{len(raw)}:{received_ms}"
-            await self._sink.insert(CONVERSIONS, CONVERSION_COLUMNS, block, token)
+            token = f"{CONVERSIONS}:{taken.partition}:{offsets}:{taken.number}:{taken.received_ms}"
+            await self._sink.insert(CONVERSIONS, CONVERSION_COLUMNS, b"".join(taken.rows), token)
             metrics.STAGE_SECONDS.labels("insert_conversions").observe(perf_counter() - started)
 
 
@@ -343,8 +276,7 @@ def _credit_again(one: Incoming, decided: RawConversion, customers: Customers, f
     """What was decided once stays: others may have been told."""
     if one.event.get("customer_id"):
         customers.apply(one.event, one.time_ms, one.offset, own_touch(decided.credit))
-    found.facts[len(found.events)] = decided.credit.facts
-    found.add(one, one.event, decided.credit, decided.token_error)
+    found.add_again(one, decided)
 
 
 def _nameless(letter: DeadLetter, keys: PersonKeys) -> DeadLetter:
@@ -361,37 +293,3 @@ def _nameless(letter: DeadLetter, keys: PersonKeys) -> DeadLetter:
 def own_touch(given: Credit) -> Touch | None:
     """The click of the event's own token, which its customer's state takes in."""
     return given.click if given.rule == "token" else None
-
-
-def count(raw: Collection[RawConversion], windows: ConversionPartition, *, next_offset: int, arrival_ms: int) -> int:
-    """Count conversions whose raw rows are in; returns the number of their batch."""
-    for one in raw:
-        if one.event["type"] == ERASED:  # before all others of its piece, see `cuts`
-            leave_windows(one.event, windows)
-    tally = ConversionTally()
-    tally.count(
-        [counting(one.event) for one in raw],
-        [one.time_ms for one in raw],
-        [one.offset for one in raw],
-        [one.credit for one in raw],
-    )
-    late = windows.apply(tally, next_offset=next_offset, arrival_ms=arrival_ms)
-    metrics.LATE.labels(CONVERSIONS).inc(late)
-    return windows.batch
-
-
-def counting(event: Conversion) -> Counting:
-    """What windows count of an event."""
-    amount, margin = event.get("amount"), event.get("margin")
-    customer_id = event.get("customer_id", "")
-    if customer_id and event["type"] == ERASED:
-        customer_id = str(event["properties"]["pseudonym"])
-    return Counting(event["type"], customer_id, units(amount) if amount else 0, units(margin) if margin else 0)
-
-
-def _observe(raw: Collection[RawConversion]) -> None:
-    metrics.CLAMPED.labels(CONVERSIONS).inc(sum(one.time_ms != one.event["occurred_at"] for one in raw))
-    for rule, number in Counter([one.credit.rule for one in raw]).items():
-        metrics.CREDITED.labels(rule).inc(number)
-    for error, number in Counter([one.token_error for one in raw if one.token_error]).items():
-        metrics.TOKEN_ERRORS.labels(error).inc(number)

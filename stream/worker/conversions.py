@@ -64,6 +64,7 @@ class ConversionLane(WindowLane):
             kept=settings.worker.cached_customers,
             contact_ms=settings.attribution.contact_ms,
             erased=path.erased,
+            working=path.working,
             clock=clock,
         )
         self._fates = Fates(CONVERSIONS, tp.partition)

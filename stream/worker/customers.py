@@ -51,10 +51,19 @@ class Customers:
     """One per lane."""
 
     def __init__(
-        self, partition: int, sink: Sink, *, kept: int, contact_ms: int, erased: ErasedPeople, clock: Clock
+        self,
+        partition: int,
+        sink: Sink,
+        *,
+        kept: int,
+        contact_ms: int,
+        erased: ErasedPeople,
+        working: asyncio.Lock,
+        clock: Clock,
     ) -> None:
         self._partition = partition
         self._erased = erased
+        self._working = working
         self._sink = sink
         self._contact_ms = contact_ms
         self._clock = clock
@@ -155,7 +164,8 @@ class Customers:
             self._said = []
         if self._changed:
             # Blocks of one request are one block of the table.
-            blocks = [self._block(some, now_ms) async for some in turns(sorted(self._changed))]
+            async with self._working:
+                blocks = [self._block(some, now_ms) async for some in turns(sorted(self._changed))]
             await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, b"".join(blocks), token="", fmt="Native")
             metrics.CUSTOMERS_WRITTEN.inc(len(self._changed))
             self._changed.clear()

@@ -1,4 +1,9 @@
-"""Long work in turns: whatever else a worker does, clicks above all, comes in between."""
+"""Long work in turns: whatever else a worker does, clicks above all, comes in between.
+
+Of the lanes of conversions one works at a time, under a lock that they share, while the others wait for ClickHouse.
+Taking turns with each other they would all come to ask at the same time, and then wait for it together, and the memory
+of four batches would push each other out of the processor's cache.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -37,8 +37,8 @@ from tests.bench.worker import Result, machine, rival, show
 from tests.support.ledger import all_committed
 from tests.support.workers import running
 
-EVENTS = int(os.environ.get("BENCH_EVENTS", "200000"))
-PLAIN_EVENTS = EVENTS // 10
+EVENTS = int(os.environ.get("BENCH_EVENTS", "400000"))
+PLAIN_EVENTS = EVENTS // 20
 CUSTOMERS = int(os.environ.get("BENCH_CUSTOMERS", "1000000"))
 BUSY = 20_000
 CLICKS = 500_000

@@ -120,6 +120,7 @@ class Lane:
             kept=worker.kept,
             contact_ms=CONTACT_MS,
             erased=worker.erased,
+            working=worker.path.working,
             clock=worker.clock,
         )
         self.state = LaneState(

@@ -32,7 +32,8 @@ from stream.base.kafka import client_options
 from stream.base.settings import Settings
 from stream.sink import conversion_windows
 from stream.sink.clickhouse import ClickHouse
-from stream.worker.conversion_path import counting, own_touch
+from stream.worker.conversion_path import own_touch
+from stream.worker.credited import counting
 from tests.support.ledger import ends
 
 GUIDES = 8

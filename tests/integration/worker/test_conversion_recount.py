@@ -14,7 +14,7 @@ from stream.sink import conversion_windows, recount
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.conversion_windows import CONVERSION_WINDOW_COLUMNS, complete, conversion_window_block
 from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, conversion_block
-from stream.worker.conversion_path import counting
+from stream.worker.credited import counting
 from tests.support.events import AT_MS, conversion, encode
 
 PARTITION = 3

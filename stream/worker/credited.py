@@ -1,0 +1,155 @@
+"""What a batch of conversions becomes, some at a time: credited, and made into what is written, counted and told.
+
+Some hundred at a time go through all of it, while the processor still has at hand what they are made of: with whole
+batches, stage after stage, each stage waits for memory.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas.attribution import Credit
+from schemas.conversions import Conversion
+from schemas.erasure import ERASED
+from schemas.money import units
+from schemas.topics import CONVERSIONS
+from schemas.windows import Facts
+from stream.aggregate.conversions import ConversionTally, Counting
+from stream.attribute.refund import PAID, Order, order_event_id
+from stream.base import metrics
+from stream.sink.conversions import RawConversion, conversion_block
+from stream.worker.attributed import Record, records
+from stream.worker.directory import Directory, mentioned
+
+
+class Incoming(msgspec.Struct, frozen=True, gc=False):
+    """A conversion that was read, and where it came from."""
+
+    event: Conversion
+    offset: int
+    append_ms: int
+    time_ms: int
+    """When it happened; a time that is ahead of the broker's clock is set back to it."""
+    retransmitted: bool
+
+
+Decided = tuple[Incoming, Conversion, str]
+"""A conversion as it came, as it is kept, and why its token gives no credit."""
+
+
+class Credited:
+    """Conversions of a batch with their credit, whose facts are stamped some at a time."""
+
+    def __init__(self) -> None:
+        self._new: list[Decided] = []
+        """Not stamped yet."""
+        self._credits: list[Credit] = []
+        """Of all, in their order; those that are not new with their facts."""
+        self._orders: dict[str, int] = {}
+        """Where the batch's own orders are, by event id."""
+        self._facts: dict[int, Facts | int] = {}
+        """Facts that are not to be stamped, by place: those of a refund's order, or where that is."""
+
+    def add(self, one: Incoming, event: Conversion, given: Credit, token_error: str) -> None:
+        """Take in the next one."""
+        if event["type"] == PAID:
+            self._orders[event["event_id"]] = len(self._credits)
+        self._new.append((one, event, token_error))
+        self._credits.append(given)
+
+    def add_again(self, one: Incoming, decided: RawConversion) -> None:
+        """Take in the next one with the credit that it was once given."""
+        self._facts[len(self._credits)] = decided.credit.facts
+        self.add(one, one.event, decided.credit, decided.token_error)
+
+    def of_order(self, event: Conversion, stored: Mapping[str, Order]) -> Credit | None:
+        """The credit, and with it the facts, of the order that the next one refunds; None without such an order."""
+        event_id = order_event_id(event)
+        if not event_id:
+            return None
+        place, order = self._orders.get(event_id), stored.get(event_id)
+        if place is not None:
+            self._facts[len(self._credits)] = place
+            return self._credits[place]
+        if order is not None:
+            self._facts[len(self._credits)] = order.credit.facts
+            return order.credit
+        return None
+
+    async def stamped(self, directory: Directory) -> list[tuple[Decided, Credit]]:
+        """The new ones, whose credits have their facts now."""
+        new, self._new = self._new, []
+        start = len(self._credits) - len(new)
+        said = [mentioned(event.get("properties")) for _, event, _ in new]
+        credits_ = self._credits
+        credits_[start:] = await directory.stamped(list(zip(credits_[start:], said, strict=True)))
+        for place, facts in self._facts.items():  # ascending, and an order's place is before its refunds'
+            credits_[place] = credits_[place]._replace(
+                facts=facts if isinstance(facts, Facts) else credits_[facts].facts
+            )
+        self._facts.clear()
+        return list(zip(new, credits_[start:], strict=True))
+
+
+@dataclass(slots=True)
+class Taken:
+    """What is to be written, counted and told of a batch."""
+
+    partition: int
+    received_ms: int
+    closed_before: int
+    """Windows that end by then are closed: what belongs into one is late."""
+    number: int = 0
+    """Conversions so far."""
+    rows: list[bytes] = field(default_factory=list)
+    """Blocks of raw rows."""
+    told: list[Record] = field(default_factory=list)
+    tally: ConversionTally = field(default_factory=ConversionTally)
+    erased: list[Conversion] = field(default_factory=list)
+    """Those of type `erased`."""
+
+    def add(self, some: Collection[tuple[Decided, Credit]]) -> None:
+        """Take in some more."""
+        raw = [
+            RawConversion(
+                event,
+                one.offset,
+                one.append_ms,
+                one.time_ms,
+                given,
+                error,
+                one.time_ms < self.closed_before,
+                one.retransmitted,
+            )
+            for (one, event, error), given in some
+        ]
+        self.number += len(raw)
+        self.rows.append(conversion_block(raw, partition=self.partition, received_ms=self.received_ms))
+        self.told += records(raw, self.partition)
+        self.tally.count(
+            [counting(one.event) for one in raw],
+            [one.time_ms for one in raw],
+            [one.offset for one in raw],
+            [one.credit for one in raw],
+        )
+        self.erased += [one.event for one in raw if one.event["type"] == ERASED]
+        _observe(raw)
+
+
+def counting(event: Conversion) -> Counting:
+    """What windows count of an event."""
+    amount, margin = event.get("amount"), event.get("margin")
+    customer_id = event.get("customer_id", "")
+    if customer_id and event["type"] == ERASED:
+        customer_id = str(event["properties"]["pseudonym"])
+    return Counting(event["type"], customer_id, units(amount) if amount else 0, units(margin) if margin else 0)
+
+
+def _observe(raw: Collection[RawConversion]) -> None:
+    metrics.CLAMPED.labels(CONVERSIONS).inc(sum(one.time_ms != one.event["occurred_at"] for one in raw))
+    for rule, number in Counter([one.credit.rule for one in raw]).items():
+        metrics.CREDITED.labels(rule).inc(number)
+    for error, number in Counter([one.token_error for one in raw if one.token_error]).items():
+        metrics.TOKEN_ERRORS.labels(error).inc(number)
