@@ -11,6 +11,7 @@ import orjson
 from schemas.attribution import Credit, Touch
 from schemas.conversions import CONVERSION_VERSION, Conversion
 from schemas.money import units
+from schemas.token import MalformedTokenError, unverified
 from schemas.windows import Facts
 from stream.sink.binary import Fragments, blob, text, texts
 from stream.sink.clickhouse import ClickHouse
@@ -143,7 +144,7 @@ def _read(row: tuple[Any, ...]) -> RawConversion:
         link=link,
         variant=variant,
         click=Touch(int(click_ms), click_id, link, guide, variant) if click_ms is not None else None,
-        first=Touch(int(first[0] or 0), *first[1:]) if any(first) else None,
+        first=Touch(int(first[0]) if first[0] is not None else _made_at(first[1]), *first[1:]) if any(first) else None,
         facts=Facts(*facts),
     )
     return RawConversion(
@@ -156,6 +157,14 @@ def _read(row: tuple[Any, ...]) -> RawConversion:
         late=bool(late),
         retransmitted=bool(again),
     )
+
+
+def _made_at(click_id: str) -> int:
+    """When a click happened whose time was not written, as before migration 0011; 0 where nothing tells."""
+    try:
+        return unverified(click_id).at_ms
+    except MalformedTokenError:
+        return 0
 
 
 def _event(event_id: str, type_: str, time_ms: int, row: tuple[Any, ...]) -> Conversion:

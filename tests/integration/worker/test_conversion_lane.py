@@ -59,6 +59,30 @@ async def test_an_erasure_is_taken_in_and_read_back(worker: Worker, kind: str) -
     await again.recover()
 
 
+async def test_an_erasure_that_was_carried_out_long_ago_is_recovered_over(worker: Worker, migrated: ClickHouse) -> None:
+    lane = worker.lane()
+    event = erased_event(CUSTOMER, "x", PSEUDONYM, AT_MS - 500, "erasure:0", PERSON_KEYS)
+    await lane.take(0, order("o1", customer_id="x"), dict(event))
+    await migrated.command(
+        f"ALTER TABLE conversions UPDATE customer_id = '{PSEUDONYM}', properties = '{{}}' WHERE type = 'erased'",
+        settings={"mutations_sync": 2},
+    )
+    again = worker.lane()
+    await again.recover()
+    known = await again.known("x", PSEUDONYM)
+    assert (known["x"].state.orders, known[PSEUDONYM].state.orders) == (0, 1)
+
+
+async def test_the_first_clicks_time_of_a_row_that_has_none_is_its_tokens(worker: Worker, migrated: ClickHouse) -> None:
+    lane = worker.lane()
+    (before,) = await lane.take(0, order("o1", customer_id="c1", token=token()))
+    await migrated.command(
+        "ALTER TABLE conversions UPDATE first_click_time = NULL WHERE 1", settings={"mutations_sync": 2}
+    )
+    assert before.credit.first
+    assert await lane.raw(0, 0) == [before]
+
+
 async def test_a_click_after_the_event_gives_way_to_the_visitors(worker: Worker, migrated: ClickHouse) -> None:
     await insert_clicks(migrated, [a_click("v1")])
     ahead = token(AT_MS - 1_000 + SKEW_MS + 1)
