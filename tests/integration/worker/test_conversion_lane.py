@@ -163,6 +163,22 @@ async def test_a_refund_of_somebody_who_was_erased_meanwhile_is_the_pseudonyms(w
     assert (known["c1"].state.orders, known["c1"].state.refunds) == (0, 0)
 
 
+async def test_a_refund_finds_its_order_under_the_word_that_an_erasure_gave_it(
+    worker: Worker, migrated: ClickHouse
+) -> None:
+    lane = worker.lane()
+    (paid,) = await lane.take(0, order("c1-77", customer_id="c1", token=token(), occurred_at=AT_MS - 5_000))
+    await lane.take(1, dict(erased_event(CUSTOMER, "c1", PSEUDONYM, AT_MS - 3_000, "erasure:0", PERSON_KEYS)))
+    word = unnamed_id("order_paid:c1-77", PERSON_KEYS)
+    await migrated.command(
+        f"ALTER TABLE conversions UPDATE customer_id = '{PSEUDONYM}', event_id = '{word}' WHERE type = 'order_paid'",
+        settings={"mutations_sync": 2},
+    )
+    (refunded,) = await lane.take(2, refund("c1-77"))
+    assert refunded.event["customer_id"] == PSEUDONYM
+    assert refunded.credit.guide_id == paid.credit.guide_id == "g1"
+
+
 async def test_a_late_event_of_somebody_erased_counts_once_through_restarts_and_a_change_of_keys(
     worker: Worker, migrated: ClickHouse
 ) -> None:
