@@ -63,6 +63,17 @@ class Erasures:
         """What an event may be stored under whose id names somebody who was erased."""
         return unnamed_ids(event_id, self._keys)
 
+    def may_be_under_a_word(self, event: Conversion) -> bool:
+        """Whether rows of this event may be under one of `ids_of`, whatever its time.
+
+        Rows are renamed by how far they reach, and an erasure takes a while: what came in meanwhile is among them.
+        """
+        event_id = event["event_id"]
+        who = ((CUSTOMER, event.get("customer_id", "")), (VISITOR, event.get("visitor_id", "")))
+        return bool(self._by_hash) and any(
+            id_ and id_ in event_id and self._find(kind, id_) is not None for kind, id_ in who
+        )
+
     def rewritten(self, event: Conversion, time_ms: int) -> Conversion:
         """The event without an erased person in it; the same object when it names none.
 

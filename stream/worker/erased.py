@@ -86,16 +86,20 @@ class ErasedPeople:
 class Renamed(NamedTuple):
     """Events of a batch that name somebody who was erased, by the ids they came with: what their rows may be under.
 
-    The first is what is written now; rows from before a change of keys are under another one, and rows that the
-    erasure has not reached yet under the id itself.
+    The first is what is written now, which may be the id itself; rows from before a change of keys are under another
+    one, and rows that the erasure has not reached yet under the id itself.
     """
 
     by_id: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, came: Sequence[Decoded], kept: Sequence[Decoded], erasures: Erasures) -> "Renamed":
-        """Those that are kept another way than they came."""
-        pairs = [(one, other) for one, other in zip(came, kept, strict=True) if one is not other]
+        """Those that are kept another way than they came, or that may have been."""
+        pairs = [
+            (one, other)
+            for one, other in zip(came, kept, strict=True)
+            if one is not other or erasures.may_be_under_a_word(one.event)
+        ]
         ids = ((one.event["event_id"], other.event["event_id"]) for one, other in pairs)
         return cls({id_: (word, *erasures.ids_of(id_)) for id_, word in ids})
 

@@ -179,6 +179,21 @@ async def test_a_refund_finds_its_order_under_the_word_that_an_erasure_gave_it(
     assert refunded.credit.guide_id == paid.credit.guide_id == "g1"
 
 
+async def test_an_event_that_came_while_its_customer_was_erased_counts_once(
+    worker: Worker, migrated: ClickHouse
+) -> None:
+    lane = worker.lane()
+    erasure = erased_event(CUSTOMER, "c1", PSEUDONYM, AT_MS - 500, "erasure:0", PERSON_KEYS)
+    meanwhile = {"type": "lead", "customer_id": "c1", "event_id": "lead:c1:1", "occurred_at": AT_MS - 100}
+    await lane.take(0, meanwhile, dict(erasure))
+    word = unnamed_id("lead:c1:1", PERSON_KEYS)
+    await migrated.command(
+        f"ALTER TABLE conversions UPDATE customer_id = '{PSEUDONYM}', event_id = '{word}' WHERE type = 'lead'",
+        settings={"mutations_sync": 2},
+    )
+    assert await lane.take(2, meanwhile) == []
+
+
 async def test_a_late_event_of_somebody_erased_counts_once_through_restarts_and_a_change_of_keys(
     worker: Worker, migrated: ClickHouse
 ) -> None:
