@@ -7,7 +7,7 @@ from functools import partial
 from math import isfinite
 from typing import IO, Any, Final, NamedTuple
 
-from stream.imports.archive import Archive, Local, parser, stream
+from stream.imports.archive import MAX_DEPTH, Archive, Local, parser, stream, too_deep
 
 _BUILT_IN: Final = {str(n): "d" for n in (*range(14, 23), *range(27, 37), 45, 47, *range(50, 59))} | {"46": "[h]"}
 """Formats of dates and times that a workbook need not write down, those of Chinese and Japanese editions too."""
@@ -57,7 +57,7 @@ class Cells:
 
     def _number(self, style: str | None, text: str) -> Any:
         number = int(text) if text.isdecimal() else float(text)
-        convert = self._dates.get(style or "")
+        convert = self._dates.get(style or "0")
         if convert is not None:
             return convert(number)
         if not isfinite(number):
@@ -70,15 +70,25 @@ def read_strings(part: IO[bytes]) -> list[str]:
     made: list[str] = []
     texts: list[str] = []
     tags = Local()
+    depth = 0
 
     def start(name: str, _: Any) -> None:
+        within()
         tag = tags[name]
         if tag == "t":
             reader.CharacterDataHandler = texts.append
         elif tag == "rPh":  # how to pronounce it
-            reader.StartElementHandler = None
+            reader.StartElementHandler = within
+
+    def within(*_: Any) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise too_deep()
 
     def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
         tag = tags[name]
         reader.CharacterDataHandler = None
         if tag == "si":

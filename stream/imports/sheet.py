@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import IO, Any, Final
 
-from stream.imports.archive import Ended, Local, parser, stream
+from stream.imports.archive import MAX_DEPTH, Ended, Local, parser, stream, too_deep
 from stream.imports.cells import NOT_COMPUTED, Bad, Cells
 from stream.imports.rows import BadRow, Row
 
@@ -21,28 +21,38 @@ def read_rows(part: IO[bytes], columns: Sequence[str], cells: Cells) -> Iterator
     Raises:
         InputError: nothing can be read from here on.
     """
-    handlers = _Handlers(columns, cells)
-    return stream(part, handlers.reader, handlers.made, lambda: f" behind row {handlers.done}")
+    return _Handlers(columns, cells).rows(part)
+
+
+def read_first(part: IO[bytes], cells: Cells) -> Row | None:
+    """The first row that is not empty, as wide as a sheet can be; None if there is none. Raises InputError."""
+    return next(_Handlers(("",) * MAX_WIDTH, cells, only_first=True).rows(part), None)
 
 
 class _Handlers:
     """Puts a row together. Of a cell at `at`: its attributes, whether it has a formula, and the parts of its text."""
 
-    def __init__(self, columns: Sequence[str], cells: Cells) -> None:
-        self.made: list[Row] = []
-        self.done = 0
-        self.reader = parser()
-        self.reader.StartElementHandler, self.reader.EndElementHandler = self._start, self._end
+    def __init__(self, columns: Sequence[str], cells: Cells, *, only_first: bool = False) -> None:
+        self._made: list[Row] = []
+        self._reader = parser()
+        self._reader.StartElementHandler, self._reader.EndElementHandler = self._start, self._end
         self._columns, self._cells, self._tags = columns, cells, Local()
         self._row: list[Any] = [None] * len(columns)
         self._bad: BadRow | None = None
         self._filled = self._formula = False
-        self._number = 0
+        self._only_first = only_first
+        self._number = self._done = self._depth = 0
         self._at = -1
         self._attributes: dict[str, str] = {}
         self._texts: list[str] = []
 
+    def rows(self, part: IO[bytes]) -> Iterator[Row]:
+        return stream(part, self._reader, self._made, lambda: f" behind row {self._done}")
+
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise too_deep()
         tag = self._tags[name]
         if tag == "c":
             self._attributes = attributes
@@ -50,25 +60,31 @@ class _Handlers:
             place = attributes.get("r")
             self._at = _column(place.rstrip(_DIGITS)) if place else self._at + 1
         elif tag in {"v", "t"}:
-            self.reader.CharacterDataHandler = self._texts.append
+            self._reader.CharacterDataHandler = self._texts.append
         elif tag == "row":
             self._number = _number(attributes.get("r"), self._number)
             self._at = -1
         elif tag == "f":
             self._formula = True
         elif tag == "rPh":  # how to pronounce it
-            self.reader.StartElementHandler = None
+            self._reader.StartElementHandler = self._start_within
+
+    def _start_within(self, *_: Any) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise too_deep()
 
     def _end(self, name: str) -> None:
+        self._depth -= 1
         tag = self._tags[name]
         if tag in {"v", "t"}:
-            self.reader.CharacterDataHandler = None
+            self._reader.CharacterDataHandler = None
         elif tag == "c":
             self._cell()
         elif tag == "row":
             self._whole()
         elif tag == "rPh":
-            self.reader.StartElementHandler = self._start
+            self._reader.StartElementHandler = self._start
         elif tag == "sheetData":
             raise Ended
 
@@ -93,9 +109,12 @@ class _Handlers:
         self._filled = True
 
     def _whole(self) -> None:
-        self.done = self._number
+        self._done = self._number
+        self._texts.clear()  # of what was no cell
         if self._filled:
-            self.made.append((self._number, self._bad or self._row))
+            self._made.append((self._number, self._bad or self._row))
+            if self._only_first:
+                raise Ended
             self._row = [None] * len(self._columns)
             self._filled, self._bad = False, None
 

@@ -9,7 +9,7 @@ from stream.base.errors import InputError
 from stream.imports.archive import MAX_STRINGS_BYTES, Archive
 from stream.imports.cells import Cells, date_styles, read_strings
 from stream.imports.rows import MAX_COLUMNS, BadRow, Row
-from stream.imports.sheet import MAX_WIDTH, read_rows
+from stream.imports.sheet import read_first, read_rows
 from stream.mapping import Table
 
 
@@ -58,14 +58,16 @@ class Workbook:
     def _head(self) -> tuple[int, tuple[str, ...]]:
         part, _ = self._archive.open_sheet(self._sheet)
         with part:
-            for number, row in read_rows(part, ("",) * MAX_WIDTH, self._cells):
-                if type(row) is BadRow:
-                    raise InputError(f"its head line cannot be used: a cell of it {row.detail}", field="file")
-                width = max(at for at, value in enumerate(row, 1) if value is not None)
-                if width > MAX_COLUMNS:
-                    raise InputError(f"its head line goes beyond column {MAX_COLUMNS}", field="file")
-                return number, tuple("" if value is None else str(value).strip() for value in row[:width])
-        raise InputError("its sheet is empty; the first row names the columns", field="file")
+            first = read_first(part, self._cells)
+        if first is None:
+            raise InputError("its sheet is empty; the first row names the columns", field="file")
+        number, row = first
+        if type(row) is BadRow:
+            raise InputError(f"its head line cannot be used: a cell of it {row.detail}", field="file")
+        width = max(at for at, value in enumerate(row, 1) if value is not None)
+        if width > MAX_COLUMNS:
+            raise InputError(f"its head line goes beyond column {MAX_COLUMNS}", field="file")
+        return number, tuple("" if value is None else str(value).strip() for value in row[:width])
 
 
 def clean(cell: Any) -> Any:

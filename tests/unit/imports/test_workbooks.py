@@ -1,5 +1,6 @@
 """XLSX files: dates, numbers, formulas, and files that are made to hurt."""
 
+import tracemalloc
 import zipfile
 from contextlib import closing
 from datetime import date, datetime, timedelta
@@ -11,7 +12,7 @@ from openpyxl import Workbook
 
 from stream.base.errors import InputError
 from stream.imports import workbook as module
-from stream.imports.archive import Archive
+from stream.imports.archive import MAX_ITEM_BYTES, Archive
 from stream.imports.cells import date_styles
 from stream.imports.source import open_rows
 from tests.support.imports import HEAD, taken, with_part, workbook
@@ -37,6 +38,10 @@ def sheet(*rows: str, head: str = "") -> bytes:
 
 def text(value: str) -> str:
     return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
+def good(number: str) -> str:
+    return f"<row>{text(number)}{text('2026-11-11')}<c><v>5</v></c></row>"
 
 
 def part_of(file: Path, name: str) -> bytes:
@@ -176,9 +181,8 @@ def test_an_archive_of_something_else_is_refused(file: Path) -> None:
     ],
 )
 def test_a_sheet_that_is_broken_inside_ends_with_the_row_before(file: Path, row: str) -> None:
-    good = f"<row>{text('E1')}{text('2026-11-11')}<c><v>5</v></c></row>"
     with pytest.raises(InputError, match=r"behind row 2|can be read|more than 1048576 rows"):
-        taken(made(file, good, row))
+        taken(made(file, good("E1"), row))
 
 
 def test_entities_do_not_expand(file: Path) -> None:
@@ -208,7 +212,7 @@ def test_parts_that_are_no_xml_are_none_of_our_business(file: Path, content: byt
 
 
 @pytest.mark.parametrize(
-    "row", [f"<row>{text('x' * 6_000_000)}</row>", f"<row>{'<c>' * 2_000_000}", "<c/>" * 2_000_000]
+    "row", [f"<row>{text('x' * 6_000_000)}</row>", f"<row>{'<c/>' * 2_000_000}", "<c/>" * 2_000_000]
 )
 def test_a_row_that_would_fill_the_memory_is_refused(file: Path, row: str) -> None:
     with pytest.raises(InputError, match=f"{SHEET} in it has more than .* in one piece behind row 1"):
@@ -220,9 +224,82 @@ def test_a_text_that_would_fill_the_memory_is_refused(file: Path) -> None:
         taken(with_strings(file, ["x" * 6_000_000]))
 
 
-def test_elements_within_each_other_without_end_are_refused(file: Path) -> None:
-    with pytest.raises(InputError, match="more than 64 levels"):
-        taken(with_part(workbook(file, [COLUMNS]), "xl/styles.xml", b"<a>" * 1000))
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("<row>" + '<c s="1"/>' * 10 + "</row>") * 50_000,
+        '<row spans="1:5" s="1" customFormat="1" ht="15" customHeight="1"/>' * 80_000,
+        ("<row>" + '<c t="str"><f>IF(1,"","")</f><v></v></c>' * 10 + "</row>") * 12_000,
+    ],
+    ids=["styled", "high", "formulas"],
+)
+def test_any_number_of_rows_may_be_empty(file: Path, rows: str) -> None:
+    assert len(rows) > MAX_ITEM_BYTES
+    assert [event["order_id"] for event in taken(made(file, good("E1"), rows, good("E2"))).events] == ["E1", "E2"]
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "element"),
+    [
+        ("xl/styles.xml", b"<cellXfs", b'<cellStyleXfs><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'),
+        ("xl/workbook.xml", b"<sheets", b'<definedNames><definedName name="_1" hidden="1">#REF!$A$1</definedName>'),
+    ],
+)
+def test_parts_may_be_bloated_as_some_are_after_years(file: Path, part: str, before: bytes, element: bytes) -> None:
+    opened, one = element.split(b">", 1)
+    many = opened + b">" + one * 90_000 + opened.replace(b"<", b"</") + b">"
+    assert len(many) > MAX_ITEM_BYTES
+    content = part_of(workbook(file, [COLUMNS, ["E1", AT, 5]]), part)
+    (event,) = taken(with_part(file, part, content.replace(before, many + before, 1))).events
+    assert event["occurred_at"] == 1_794_398_400_000
+
+
+def test_text_outside_of_cells_is_of_no_row(file: Path) -> None:
+    found = taken(made(file, "<row><v>9</v></row>", good("E1")))
+    assert [event["order_id"] for event in found.events] == ["E1"]
+
+
+def test_the_head_is_read_without_the_rows_behind_it(file: Path) -> None:
+    made(file, "<row><c><v>1</v></c></row>" * 3000)
+    tracemalloc.start()
+    try:
+        open_rows(file, encoding="auto", sheet="").close()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 1024**2
+
+
+@pytest.mark.parametrize("inside", ["{}", "<c><is><rPh>{}</rPh></is></c>"])
+def test_names_without_end_are_refused(file: Path, inside: str) -> None:
+    named = (" ".join(f'name{row}.{number}=""' for number in range(100)) for row in range(300))
+    rows = [f"<row>{inside.replace('{}', f'<c {names}/>')}</row>" for names in named]
+    with pytest.raises(InputError, match=f"{SHEET} in it .* characters in names of elements and attributes"):
+        taken(made(file, good("E1"), *rows))
+
+
+@pytest.mark.parametrize("within", ["", "<rPh>"])
+def test_elements_within_each_other_without_end_are_refused(file: Path, within: str) -> None:
+    deep = within + "<a>" * 100
+    for bad in (
+        with_part(workbook(file, [COLUMNS]), "xl/styles.xml", deep.encode()),
+        with_strings(file, [deep]),
+        made(file, good("E1"), deep, good("E2")),
+    ):
+        with pytest.raises(InputError, match="more than 64 levels"):
+            taken(bad)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("part", [SHEET, "xl/styles.xml", "_rels/.rels"])
+def test_parts_that_are_packed_as_no_spreadsheet_program_does_are_refused(file: Path, part: str, method: int) -> None:
+    names = zipfile.ZipFile(workbook(file, [COLUMNS])).namelist()
+    contents = {name: part_of(file, name) for name in names}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content, method if name == part else None)
+    with pytest.raises(InputError, match=f"{part} in it is packed in a way"):
+        taken(file)
 
 
 @pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"])
@@ -279,9 +356,8 @@ def test_more_columns_than_a_table_has_are_refused(file: Path) -> None:
 
 
 def test_what_comes_behind_the_rows_does_not_matter(file: Path) -> None:
-    good = f"<row>{text('E1')}{text('2026-11-11')}<c><v>5</v></c></row>"
     links = "<hyperlinks>" + '<hyperlink ref="A1"/>' * 300_000 + "</hyperlinks>"
-    content = sheet(good).replace(b"</sheetData>", b"</sheetData>" + links.encode())
+    content = sheet(good("E1")).replace(b"</sheetData>", b"</sheetData>" + links.encode())
     assert len(taken(with_part(workbook(file, [COLUMNS]), SHEET, content)).events) == 1
 
 
@@ -314,6 +390,13 @@ def test_days_are_counted_from_1904_where_the_workbook_says_so(file: Path) -> No
     content = part_of(book, "xl/workbook.xml").replace(b"<workbookPr ", b'<workbookPr date1904="1" ')
     (event,) = taken(with_part(book, "xl/workbook.xml", content)).events
     assert event["occurred_at"] == 1_794_398_400_000
+
+
+def test_cells_without_a_style_have_the_first(file: Path) -> None:
+    styles = b"<s><cellXfs><xf numFmtId='22'/><xf/></cellXfs></s>"
+    row = f'<row>{text("E1")}<c><v>46337.833333333336</v></c><c s="1"><v>5</v></c></row>'
+    with closing(open_rows(with_part(made(file, row), "xl/styles.xml", styles), encoding="auto", sheet="")) as rows:
+        assert [cells for _, cells in rows.rows()] == [["E1", AT, 5, None, None]]
 
 
 def test_a_hidden_sheet_is_read_only_when_it_is_named(file: Path) -> None:
