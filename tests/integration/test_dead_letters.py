@@ -129,7 +129,7 @@ async def test_a_replay_sends_the_original_bytes_to_where_they_came_from_and_mar
     sent = await records(kafka_topics)
     assert [record.value for record in sent] == [b"{}", POISON, b"{}"]
     assert {record.key for record in sent} == {b"g1"}
-    assert sent[1].headers == (("edge", b"\x00\xff"), (RETRANSMITTED, b"1"), (REPLAYED, b"clicks/1/1"))
+    assert tuple(sent[1].headers) == (("edge", b"\x00\xff"), (RETRANSMITTED, b"1"), (REPLAYED, b"clicks/1/1"))
     waiting = (await run(environ, "list", "--waiting", "--json")).output.splitlines()
     assert [orjson.loads(line)["origin"] for line in waiting] == ["clicks/1/2"]
 
