@@ -4,8 +4,8 @@
 looked up and counted, but not read. A mobile number inside any other text is replaced where it stands; text that is
 JSON is looked into as properties are.
 
-Numbers of orders look like numbers of phones: of `event_id` and `order_id` see `schemas.personal_ids`. Not touched are
-`guide_id` and `link`: employees are no customers.
+Numbers of orders look like numbers of phones: of ids see `schemas.personal_ids`. Not touched are `guide_id` and `link`:
+employees are no customers.
 """
 
 import re
@@ -20,7 +20,7 @@ from schemas.codec import MAX_DEPTH
 from schemas.conversions import MAX_PROPERTY_TEXT, Conversion
 from schemas.erasure import ERASED, check_proof
 from schemas.person_hashes import HASH, PersonKeys, known_hashes, written_hash
-from schemas.personal_ids import may_hold_number, without_numbers
+from schemas.personal_ids import check_people, may_hold_number, same_people, without_numbers
 from schemas.personal_names import KINDS, PHONE, kind_of
 from schemas.phones import has_mobile, is_mobile, mobiles_in, normal_phone
 from schemas.rejects import Reject
@@ -35,7 +35,6 @@ _are_hashes: Final = re.compile(rf"{HASH}(?: {HASH}){{0,{MAX_NUMBERS - 1}}}").fu
 _is_hash_name: Final = re.compile(rf"(?P<kind>{'|'.join(sorted(KINDS))})_hash(?:_[0-9]{{1,2}})?").fullmatch
 _JSON: Final = ("{", "[")
 """What text that holds fields begins with."""
-_ID_PROPERTIES: Final = frozenset({"alias", "referred_by"})
 
 
 def protect(event: Conversion, keys: PersonKeys) -> Conversion:
@@ -44,39 +43,39 @@ def protect(event: Conversion, keys: PersonKeys) -> Conversion:
     Protecting twice changes nothing more. The argument is never altered.
 
     Raises:
-        Reject: an id is a phone number, or is made of one, which would be stored in every table; or it claims to
-            erase somebody and has no proof.
+        Reject: the id of a customer or a browser is a phone number, or is made of one, which would be stored in every
+            table; or it claims to erase somebody and has no proof.
     """
+    if event["type"] == ERASED:
+        # Whom it erases may have come before their id would be rejected.
+        check_proof(event, keys)
+        return event
     if may_hold_number(event):
+        check_people(event)
         event = without_numbers(event, keys)
-    customer = event.get("customer_id")
-    if customer and is_mobile(customer):
-        raise _phone_as_id("customer_id")
-    visitor = event.get("visitor_id")
-    if visitor and is_mobile(visitor):
-        raise _phone_as_id("visitor_id")
     properties = event.get("properties")
     if not properties:
         return event
-    if event["type"] == ERASED:
-        check_proof(event, keys)
-        return event
     changed = _protected(properties, keys)
-    return event if changed is properties else {**event, "properties": changed}
+    return event if changed is properties else {**event, "properties": same_people(event, changed)}
 
 
 def protect_json(value: Any, keys: PersonKeys, levels: int) -> Any:
     """A decoded JSON value without what its names say is personal, and without mobile numbers.
 
     Raises:
-        Reject: it is nested deeper than `levels`, or the id of a customer in it is a phone number.
+        Reject: it is nested deeper than `levels`.
     """
     return _within("", value, keys, levels)
 
 
 def protect_text(text: str, keys: PersonKeys) -> str:
     """Text with the mobile numbers in it replaced; the same object when there are none."""
-    return _without_mobiles("", text, keys)
+    if not has_mobile(text):
+        return text
+    spans = mobiles_in(text)
+    replaced = _replaced(text, spans, [_phone_hash(text[start:end], keys) for start, end in spans])
+    return replaced if len(replaced) <= MAX_PROPERTY_TEXT else _replaced(text, spans, ["[phone]"] * len(spans))
 
 
 def phone_hashes(phone: str, keys: PersonKeys) -> tuple[str, ...]:
@@ -146,26 +145,12 @@ def _protected_value(rule: _Rule, value: str | float, keys: PersonKeys) -> str:
 
 
 def _protected_text(name: str, value: str | float, keys: PersonKeys) -> str | float:
-    """A value that should name nobody, with the mobile numbers in it replaced.
-
-    Raises:
-        Reject: it is the id of a customer, and is a phone number.
-    """
+    """A value that should name nobody, with the mobile numbers in it replaced."""
     if not isinstance(value, str):
         return _phone_hash(_as_text(value), keys) if value >= 1e10 and is_mobile(_as_text(value)) else value
     if value[:1] in _JSON:
         return _protected_json(name, value, keys)
-    return _without_mobiles(name, value, keys)
-
-
-def _without_mobiles(name: str, value: str, keys: PersonKeys) -> str:
-    if not has_mobile(value):
-        return value
-    if name in _ID_PROPERTIES and is_mobile(value):
-        raise _phone_as_id(f"properties.{name}")
-    spans = mobiles_in(value)
-    text = _replaced(value, spans, [_phone_hash(value[start:end], keys) for start, end in spans])
-    return text if len(text) <= MAX_PROPERTY_TEXT else _replaced(value, spans, ["[phone]"] * len(spans))
+    return protect_text(value, keys)
 
 
 def _protected_json(name: str, text: str, keys: PersonKeys) -> str:
@@ -173,7 +158,7 @@ def _protected_json(name: str, text: str, keys: PersonKeys) -> str:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _without_mobiles(name, text, keys)
+        return protect_text(text, keys)
     protected = _within(name, found, keys, MAX_DEPTH)
     if protected == found:
         return text
@@ -221,11 +206,3 @@ def _as_text(value: str | float) -> str:
 
 def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _phone_as_id(name: str) -> Reject:
-    return Reject(
-        "out_of_range",
-        f"{name}: it is a phone number, which would be stored in clear; use an id of your own and put the phone into "
-        "properties.phone",
-    )

@@ -247,12 +247,12 @@ async def test_an_order_with_a_number_like_a_phones_counts_once_and_has_its_refu
     [paid] = await worker.lane().take(0, order(number, customer_id="c1", token=token()))
     assert paid.event["event_id"] == f"order_paid:{paid.event['order_id']}"
     again = Worker(migrated, Time(), PersonKeys(2, {2: b"n" * 32, **PERSON_KEYS.by_id}))
-    phone = {"type": "lead", "customer_id": "c1", "event_id": f"lead:{number}"}
+    phone = {"type": "lead", "customer_id": f"wx_{number}", "event_id": f"lead:{number}"}
     [refunded] = await again.lane(1).take(0, order(number, customer_id="c1"), refund(number), phone)
     assert (refunded.offset, refunded.event["customer_id"], refunded.credit) == (1, "c1", paid.credit)
     [duplicate], [letter] = again.letters.duplicates, again.letters.rejected
     assert duplicate.event_id == paid.event["event_id"]
-    assert letter.detail.startswith("event_id: ")
+    assert letter.detail.startswith("customer_id: ")
     assert number.encode() not in letter.value + letter.key
     assert b'"event_id":"lead:k2:' in letter.value
 

@@ -1,10 +1,12 @@
 """What the built-in mappings make of rows, and how an operator changes them."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from stream.base.errors import InputError
+from stream.imports.kinds import Kind
 from tests.support.imports import HEAD, taken
 
 
@@ -26,6 +28,23 @@ def test_messages_are_known_by_their_id_or_by_what_they_are(file: Path) -> None:
     assert found.events[0]["event_id"] == "message:m1"
     assert found.events[1]["event_id"].startswith("message:")
     assert (found.counts.duplicate, [(problem.row, problem.field) for problem in found.problems]) == (1, [(5, "type")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("tasks", "任务编号,任务名称,导购工号,下发时间\nT1,群发,13812345678,2026-11-11 09:00\n"),
+        ("costs", "单据号,日期,金额\n15012345678,2026-11-11,10\n"),
+        ("messages", "消息ID,发送时间,方向,客户ID,导购ID\n18012345678,2026-11-11 20:00,客户,wm1,g1\n"),
+    ],
+)
+def test_rows_whose_numbers_look_like_phone_numbers_are_taken_once(file: Path, kind: Kind, text: str) -> None:
+    file.write_text(text + text.splitlines()[1])
+    found = taken(file, kind)
+    assert (found.counts.accepted, found.counts.duplicate, found.problems) == (1, 1, [])
+    (event,) = found.events
+    assert re.fullmatch(r"[a-z_]+:(T1:)?k[0-9]+:[0-9a-f]{32}", event["event_id"])
+    assert event.get("guide_id", "g1") in ("13812345678", "g1")
 
 
 def test_a_task_is_given_and_done(file: Path) -> None:

@@ -166,7 +166,7 @@ def test_threads_that_hand_in_the_same_events_keep_each_once(intake: Intake, kep
     assert sorted(value["event_id"] for _, value in kept.records) == sorted(map(str, range(500)))
 
 
-def test_an_order_whose_number_is_kept_as_a_hash_is_told_by_its_own_id(settings: Settings, kept: Kept) -> None:
+def test_an_event_whose_number_is_kept_as_a_hash_is_told_by_its_own_id(settings: Settings, kept: Kept) -> None:
     keys = PersonKeys(1, {1: b"k" * 32})
     intake = Intake(settings, kept, owner="api", protect=lambda event: protect(event, keys), clock=lambda: NOW)
     one = order(event_id="order_paid:13812345678", order_id="13812345678")
@@ -174,6 +174,10 @@ def test_an_order_whose_number_is_kept_as_a_hash_is_told_by_its_own_id(settings:
     assert intake.take(one) == Outcome("duplicate", "order_paid:13812345678")
     [(_, value)] = kept.records
     assert "13812345678" not in str(value)
-    refused = intake.take({"event_id": "lead:13812345678", "type": "lead", "occurred_at": NOW, "customer_id": "c"})
-    assert (refused.status, refused.field) == ("rejected", "event_id")
-    assert len(kept.records) == 1
+    lead = {"event_id": "lead:13812345678", "type": "lead", "occurred_at": NOW, "customer_id": "c"}
+    assert intake.take(lead) == Outcome("accepted", "lead:13812345678")
+    assert intake.take(lead) == Outcome("duplicate", "lead:13812345678")
+    refused = intake.take({**lead, "event_id": "l2", "customer_id": "wx_13812345678"})
+    assert (refused.status, refused.field) == ("rejected", "customer_id")
+    assert "13812345678" not in str(kept.records)
+    assert len(kept.records) == 2

@@ -34,3 +34,10 @@ def test_json_is_read_by_its_names_at_any_level() -> None:
 )
 def test_in_other_bytes_mobile_numbers_are_replaced_where_they_stand(value: bytes, kept: bytes) -> None:
     assert protect_bytes(value, KEYS) == kept
+
+
+def test_who_is_named_beside_an_id_that_is_a_number_is_named_no_more() -> None:
+    found = protect_bytes('{"properties":{"alias":"13800138000","name":"李娜"}}'.encode(), KEYS)
+    assert found is not None
+    assert HASH in found
+    assert "李娜".encode() not in found

@@ -1,8 +1,10 @@
 import pytest
 
 from schemas.conversions import MAX_EVENT_ID, MAX_ID, Conversion
+from schemas.erasure import CUSTOMER, erased_event
 from schemas.person_hashes import PersonKeys, lasting_hash
 from schemas.personal import protect
+from schemas.phones import narrow
 from schemas.rejects import Reject
 from stream.attribute.refund import order_event_id
 
@@ -14,6 +16,15 @@ PHONE = "13812345678"
 def event(event_id: str, **fields: object) -> Conversion:
     made: Conversion = {"v": 1, "event_id": event_id, "type": "lead", "occurred_at": 1_700_000_000_000, **fields}  # type: ignore[typeddict-item] # the test's own fields
     return made
+
+
+def of_person(name: str, id_: str) -> Conversion:
+    """An event with an id in the field, or in the property of the type whose id it is."""
+    field, _, property_ = name.partition(".")
+    if not property_:
+        return event("e", **{field: id_})
+    types = {"alias": "alias", "referred_by": "referred"}
+    return event("e", type=types[property_], customer_id="c1", properties={property_: id_})
 
 
 def order(order_id: str, keys: PersonKeys = KEYS, event_id: str = "") -> Conversion:
@@ -28,11 +39,61 @@ def order(order_id: str, keys: PersonKeys = KEYS, event_id: str = "") -> Convers
         *("lead:１３８１２３４５６７８", f"lead:{PHONE}导", f"留资 {PHONE}", f"11:{PHONE}_a"),
     ],
 )
-def test_an_event_id_made_of_a_phone_number_is_rejected_with_what_to_do(event_id: str) -> None:
-    with pytest.raises(Reject, match=r"event_id: there is a phone number in it.*an id of your own") as caught:
-        protect(event(event_id, customer_id="c1"), KEYS)
+def test_a_number_in_an_event_id_is_hashed_and_the_event_comes_again_as_the_same(event_id: str) -> None:
+    kept = protect(event(event_id, customer_id="c1"), KEYS)
+    assert PHONE not in narrow(kept["event_id"])
+    assert protect(kept, KEYS) is kept
+    assert protect(event(event_id, customer_id="c1"), BEFORE) == kept
+
+
+@pytest.mark.parametrize("name", ["customer_id", "visitor_id", "properties.alias", "properties.referred_by"])
+@pytest.mark.parametrize(
+    "id_",
+    [
+        PHONE,
+        f"lead:{PHONE}",
+        f"wx_{PHONE}",
+        f"{PHONE}@crm",
+        f"u-+86{PHONE}",
+        f"会员{PHONE}",
+        "wx_１３８１２３４５６７８",
+    ],
+)
+def test_an_id_of_a_person_made_of_a_phone_number_is_rejected_with_what_to_do(name: str, id_: str) -> None:
+    with pytest.raises(Reject, match=rf"{name}: it is a phone number or is made of one.*an id of your own") as caught:
+        protect(of_person(name, id_), KEYS)
     assert caught.value.reason == "out_of_range"
     assert PHONE not in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["customer_id", "visitor_id", "properties.alias", "properties.referred_by"])
+@pytest.mark.parametrize(
+    "id_",
+    [
+        *(
+            "c123",
+            f"a{PHONE}",
+            f"{PHONE}b",
+            f"2{PHONE}",
+            f"{PHONE}9",
+            "wmAbCdEf13812345678AbCdEf1234567",
+            "12812345678",
+        ),
+        *("erased:13812345678abcdef13812345678abcd", "k1:13812345678abcdef13812345678abcd", "张三", "1234567890123"),
+        *("13812345678abcdef13812345678abcd", "1a2b3c4d-1380-4138-8138-13800138000a", "138-1234"),
+    ],
+)
+def test_other_ids_of_persons_stay_as_they_are(name: str, id_: str) -> None:
+    assert protect(of_person(name, id_), KEYS) == of_person(name, id_)
+
+
+def test_what_is_no_id_in_an_event_of_its_type_is_text_in_which_numbers_are_replaced() -> None:
+    assert PHONE not in str(protect(event("e", customer_id="c1", properties={"alias": f"a{PHONE}"}), KEYS))
+
+
+def test_whoever_was_taken_in_under_a_number_can_be_erased() -> None:
+    erasing = erased_event(CUSTOMER, f"wx_{PHONE}", f"erased:{'0' * 32}", 1_700_000_000_000, "erased:1", KEYS)
+    assert protect(erasing, KEYS) is erasing
 
 
 @pytest.mark.parametrize(
