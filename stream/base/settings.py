@@ -170,8 +170,8 @@ class Privacy(Section):
     keys: SecretStr = Field(
         SecretStr(""),
         description="like token.keys, newest first: phone numbers and names are stored as hashes under the first, all "
-        "are looked up; numbers in event ids that look like phone numbers are hashed under the last; keep one as long as "
-        "rows it wrote; made and kept below data.dir when empty",
+        "are looked up; numbers in event ids that look like phone numbers are hashed under the last; keep one as long "
+        "as rows it wrote; made and kept below data.dir when empty",
     )
 
     _keys = field_validator("keys")(checks.keys_or_nothing)
