@@ -35,7 +35,7 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     retransmitted: bool
 
 
-Decided = tuple[Incoming, Conversion, str]
+Kept = tuple[Incoming, Conversion, str]
 """A conversion as it came, as it is kept, and why its token gives no credit."""
 
 
@@ -43,7 +43,7 @@ class Credited:
     """Conversions of a batch with their credit, whose facts are stamped some at a time."""
 
     def __init__(self) -> None:
-        self._new: list[Decided] = []
+        self._new: list[Kept] = []
         """Not stamped yet."""
         self._credits: list[Credit] = []
         """Of all, in their order; those that are not new with their facts."""
@@ -78,7 +78,7 @@ class Credited:
             return order.credit
         return None
 
-    async def stamped(self, directory: Directory) -> list[tuple[Decided, Credit]]:
+    async def stamped(self, directory: Directory) -> list[tuple[Kept, Credit]]:
         """The new ones, whose credits have their facts now."""
         new, self._new = self._new, []
         start = len(self._credits) - len(new)
@@ -110,7 +110,7 @@ class Taken:
     erased: list[Conversion] = field(default_factory=list)
     """Those of type `erased`."""
 
-    def add(self, some: Collection[tuple[Decided, Credit]]) -> None:
+    def add(self, some: Collection[tuple[Kept, Credit]]) -> None:
         """Take in some more."""
         raw = [
             RawConversion(
