@@ -1,7 +1,10 @@
+from typing import Any
+
+import orjson
 import pytest
 
 from schemas.person_hashes import PersonKeys
-from schemas.personal import phone_hashes
+from schemas.personal import phone_hashes, protect
 from schemas.personal_bytes import protect_bytes
 
 KEYS = PersonKeys(1, {1: b"k" * 32})
@@ -41,3 +44,22 @@ def test_who_is_named_beside_an_id_that_is_a_number_is_named_no_more() -> None:
     assert found is not None
     assert HASH in found
     assert "李娜".encode() not in found
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"event_id": "order_paid:13800138000", "order_id": "13800138000"},
+        {"event_id": "lead:13800138000"},
+        {"event_id": "order_paid:订 13800138000/1", "order_id": "订 13800138000/1"},
+    ],
+)
+def test_an_event_that_is_sent_again_from_dead_letters_is_the_same_event(ids: dict[str, str]) -> None:
+    event: Any = {"v": 1, "type": "lead", "occurred_at": 1, **ids}
+    kept = protect_bytes(orjson.dumps(event), KEYS)
+    accepted = protect(event, KEYS)
+    assert {name: orjson.loads(kept or b"")[name] for name in ids} == {name: accepted[name] for name in ids}  # type: ignore[literal-required] # ids
+
+
+def test_ids_that_are_no_texts_are_as_they_came() -> None:
+    assert protect_bytes(b'{"event_id":7,"order_id":null}', KEYS) == b'{"event_id":7,"order_id":null}'
