@@ -46,6 +46,10 @@ class Erasures:
         for one in known:
             self._add(one)
 
+    def __bool__(self) -> bool:
+        """Whether anybody is erased."""
+        return bool(self._by_hash)
+
     def learn(self, event: Conversion) -> None:
         """Take note of an event of type `erased`, whose proof was checked."""
         kind, id_ = erased_id(event)

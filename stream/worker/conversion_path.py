@@ -124,8 +124,10 @@ class ConversionPath:
     async def _take(self, piece: Piece[Incoming], lane: LaneState) -> None:
         batch, came, rejected = piece
         ids = [one.event["event_id"] for one in came]
-        good = [self._without_erased(one) for one in came]
-        renamed = Renamed.of(came, good, self.erased.known)
+        good, renamed = came, Renamed({})
+        if self.erased.concern(came):
+            good = [self._without_erased(one) for one in came]
+            renamed = Renamed.of(came, good, self.erased.known)
         asked = renamed.words.union(ids)
         async with self._claims.of(asked):
             # Nearly all of them are new: what they need is asked for at once with whether they are.
@@ -196,13 +198,17 @@ class ConversionPath:
         started = perf_counter()
         orders = await self._orders.stored([one.event for one in accepted])
         events = with_customers([one.event for one in accepted], orders)
-        accepted = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
-        known = await self._known(accepted, tokens, customers)
+        whole = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
+        # Those who came in with that: customers of refunded orders, pseudonyms.
+        await customers.load(
+            customers_in([one.event for one, came in zip(whole, accepted, strict=True) if one is not came])
+        )
+        known = await self._known(whole, tokens, customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
         found = Credited()
         async with self.working:
             started = perf_counter()
-            async for some in turns(accepted):
+            async for some in turns(whole):
                 for one in some:
                     if one.offset in decided:
                         _credit_again(one, decided[one.offset], customers, found)
@@ -212,8 +218,6 @@ class ConversionPath:
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
 
     async def _known(self, accepted: Sequence[Incoming], tokens: Mapping[str, Read], customers: Customers) -> Known:
-        # Those who came in meanwhile: customers of refunded orders, pseudonyms.
-        await customers.load(customers_in([one.event for one in accepted]))
         # Clicks are looked for where neither the token nor what is known of the customer names one.
         without = [
             (one.event, one.time_ms)

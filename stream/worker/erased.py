@@ -66,6 +66,10 @@ class ErasedPeople:
         found = await self._sink.ask("erasures", rows.erased)
         self.known = Erasures(self._keys, (Erasure(*row) for row in found), new_pseudonym=new_pseudonym)
 
+    def concern(self, events: Sequence[Decoded]) -> bool:
+        """Whether any of these events may have to be kept another way than it came."""
+        return bool(self.known) or any(one.event["type"] == ERASED for one in events)
+
     def without(self, event: Conversion, time_ms: int) -> Conversion:
         """The event as it is kept: one of type `erased` is taken note of, in others no erased person is named."""
         if event["type"] == ERASED:

@@ -62,6 +62,8 @@ def duplicates_in(
         suspects: whether each is to be checked.
         known: rows that are there already, (partition, offset), by id.
     """
+    if not known and len(set(event_ids)) == len(event_ids):  # as nearly always
+        return []
     first: dict[str, int] = {}
     found: list[Duplicate] = []
     for event_id, offset, suspect in zip(event_ids, offsets, suspects, strict=True):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.conversions import Conversion
 from schemas.erasure import CUSTOMER
 from schemas.topics import CONVERSIONS
-from stream.attribute.refund import PAID, Order, of_customer, order_event_id
+from stream.attribute.refund import PAID, REFUNDED, Order, of_customer, order_event_id
 from stream.sink import conversions as rows
 from stream.worker.erased import ErasedPeople
 from stream.worker.sink import Sink
@@ -20,7 +20,7 @@ class Orders:
 
     async def stored(self, events: Sequence[Conversion]) -> dict[str, Order]:
         """Orders that refunds among these events are of, by event id; of two that share an id the first one."""
-        ids = {order_event_id(event) for event in events if order_event_id(event)}
+        ids = {order_event_id(event) for event in events if event["type"] == REFUNDED}
         if not ids:
             return {}
         # Of a customer who was erased, with an order id that named them: its row is under another word since.
@@ -44,5 +44,7 @@ def with_customers(events: Sequence[Conversion], stored: dict[str, Order]) -> li
     for event in events:
         if event["type"] == PAID:
             customers[event["event_id"]] = event.get("customer_id", "")
-        whole.append(of_customer(event, customers.get(order_event_id(event), "")))
+        elif event["type"] == REFUNDED:
+            event = of_customer(event, customers.get(order_event_id(event), ""))  # noqa: PLW2901 - what it is kept as
+        whole.append(event)
     return whole
