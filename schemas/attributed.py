@@ -87,11 +87,11 @@ def _where(facts: Facts) -> bytes:
     return b"," + orjson.dumps(named)[1:-1] if named else b""
 
 
-def _there(named: dict[str, str]) -> dict[str, str]:
+def _there(named: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value}
 
 
 def _first(touch: Touch) -> dict[str, Any]:
     at_ms, click_id, link, guide_id, variant = touch
     fields = {"click_id": click_id, "clicked_at": at_ms, "link": link, "guide_id": guide_id, "variant": variant}
-    return {name: value for name, value in fields.items() if value}
+    return _there(fields)

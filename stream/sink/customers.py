@@ -71,7 +71,7 @@ def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *,
     guides, added, ended, ended_by = native.transposed(chain.from_iterable(said["relations"]), 4)
     tags, changed, are_set = native.transposed(chain.from_iterable(said["tags"]), 3)
     columns = {
-        "customer_id": ("String", native.texts(ids)),
+        "customer_id": ("String", texts(ids)),
         "kafka_partition": ("UInt16", native.numbers("H", partitions)),
         "version": ("UInt64", native.numbers("Q", versions)),
         "updated_at": (native.TIME, native.numbers("q", [updated_ms] * len(known))),
@@ -95,7 +95,7 @@ def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *,
         "orders": ("UInt64", native.numbers("Q", said["orders"])),
         **{name: (native.MONEY, native.numbers("q", said[name])) for name in ("revenue", "refunds", "margin")},
         **{name: (native.NULLABLE_TIME, native.nullable_times(said[name])) for name in _MOMENTS},
-        **{name: ("String", native.texts(said[name])) for name in ("first_click_id", "last_click_id", "referred_by")},
+        **{name: ("String", texts(said[name])) for name in ("first_click_id", "last_click_id", "referred_by")},
         **{name: ("String", native.words(said[name])) for name in _WORDS},
     }
     return native.block([native.Column(name, *columns[name]) for name in CUSTOMER_COLUMNS], len(known))

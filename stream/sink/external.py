@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.external import ExternalData
 
-from stream.sink.binary import text
+from stream.sink import binary
 
 
 class Table(NamedTuple):
@@ -25,7 +25,7 @@ class Table(NamedTuple):
 
 def texts(values: Iterable[str]) -> Table:
     """Some texts; the column is `value`."""
-    return Table("value String", b"".join(map(text, values)))
+    return Table("value String", binary.texts(values))
 
 
 def numbers(values: Iterable[int]) -> Table:
@@ -39,7 +39,9 @@ _MOMENT = Struct("<q")
 
 def moments(values: Iterable[tuple[str, int]]) -> Table:
     """Some texts, each with a time in milliseconds since 1970 UTC; the columns are `value` and `at_ms`."""
-    return Table("value String, at_ms Int64", b"".join(text(value) + _MOMENT.pack(at_ms) for value, at_ms in values))
+    return Table(
+        "value String, at_ms Int64", b"".join(binary.text(value) + _MOMENT.pack(at_ms) for value, at_ms in values)
+    )
 
 
 def attached(tables: Mapping[str, Table]) -> ExternalData:

@@ -41,11 +41,6 @@ def nullable_times(values: Sequence[int | None]) -> bytes:
     return bytes(map(not_, values)) + numbers("q", [at_ms or 0 for at_ms in values])
 
 
-def texts(values: Iterable[str]) -> bytes:
-    """Texts that differ."""
-    return b"".join(map(text, values))
-
-
 def words(values: Iterable[str]) -> bytes:
     """Texts that come again and again."""
     return b"".join(map(_words.__getitem__, values))
