@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import traceback
 from typing import Any
 
 from stream.base.settings import Kafka
@@ -46,6 +47,22 @@ def answers(host: str, port: int, *, timeout_s: float = 1.0) -> bool:
     except OSError:
         return False
     return len(head) == 8 and struct.unpack(">ii", head)[1] == _CORRELATION
+
+
+async def start_client(client: Any) -> None:
+    """Start an aiokafka producer, consumer or admin client.
+
+    Cancelled while it asks over its first connection what the cluster looks like, aiokafka forgets that connection and
+    leaves it open: whoever starts within a time limit would lose one with each try while a broker is frozen. Seen with
+    aiokafka 0.14 (2026-11), whose `AIOKafkaClient.bootstrap` alone knows the connection, by the name below.
+    """
+    try:
+        await client.start()
+    except BaseException as error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if (forgotten := frame.f_locals.get("bootstrap_conn")) is not None:
+                forgotten.close()
+        raise
 
 
 async def stop_consumer(consumer: Any) -> None:

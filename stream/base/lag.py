@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options, stop_consumer
+from stream.base.kafka import client_options, start_client, stop_consumer
 from stream.base.settings import Settings
 
 _ONE_RECORD_S: Final = 1.0
@@ -41,8 +41,8 @@ async def consumer_lag(settings: Settings, names: Sequence[str], *, timeout_s: f
     consumer = AIOKafkaConsumer(**options, group_id=settings.worker.group, enable_auto_commit=False)
     try:
         async with asyncio.timeout(timeout_s):
-            await admin.start()
-            await consumer.start()
+            await start_client(admin)
+            await start_client(consumer)
             found: list[PartitionLag] = []
             for name in names:
                 found += await _of(consumer, name, await _partitions(admin, settings.topic(name)))

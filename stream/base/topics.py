@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import TOPICS
 from stream.base.errors import GuidestreamError, UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, start_client
 from stream.base.settings import Settings
 
 _HOUR_MS = 3_600_000
@@ -108,7 +108,7 @@ async def delete_topics(settings: Settings) -> None:
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**client_options(settings.kafka), client_id="guidestream-topics")
     try:
-        await admin.start()
+        await start_client(admin)
         yield admin
     except KafkaError as error:
         kind = UnavailableError if error.retriable else GuidestreamError

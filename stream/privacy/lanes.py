@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from schemas.conversions import Conversion, conversion_key, encode_conversion
 from schemas.topics import CLICKS, CONVERSIONS
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, start_client
 from stream.base.settings import Settings
 from stream.sink.kafka_log import KafkaLog
 
@@ -55,7 +55,7 @@ async def teller(settings: Settings) -> AsyncIterator["Teller"]:
     producer = AIOKafkaProducer(**client_options(settings.kafka), acks="all", enable_idempotence=True)
     try:
         try:
-            await producer.start()
+            await start_client(producer)
         except (KafkaError, OSError) as error:
             raise _unavailable(error) from error
         yield Teller(settings.topic(CONVERSIONS), producer)

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from schemas.topics import REGISTRY
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options, stop_consumer
+from stream.base.kafka import client_options, start_client, stop_consumer
 from stream.base.settings import Settings
 from stream.registry.snapshot import Mark
 
@@ -113,7 +113,7 @@ async def open_topic(settings: Settings) -> AsyncIterator[TopicReader]:
     try:
         with _translated():
             async with asyncio.timeout(_REQUEST_S):
-                await consumer.start()
+                await start_client(consumer)
                 topics = await consumer.topics()
         if topic not in topics:
             raise UnavailableError(f"topic {topic} is not there; guidestream topics makes it")

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from schemas.topics import REGISTRY
 from stream.base import log
 from stream.base.errors import ConflictError, UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, start_client
 from stream.base.settings import Settings
 from stream.registry.replica import Replica
 from stream.registry.snapshot import Snapshot
@@ -114,7 +114,7 @@ class Writer:
         )
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await producer.start()
+                await start_client(producer)
             yield producer
         finally:
             _forget(producer)

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options, stop_consumer
+from stream.base.kafka import client_options, start_client, stop_consumer
 from stream.base.settings import Settings
 
 _REQUEST_MS: Final = 10_000
@@ -102,8 +102,8 @@ async def open_log(settings: Settings) -> AsyncIterator[KafkaLog]:
     admin = AIOKafkaAdminClient(**options)
     try:
         with _translated():
-            await consumer.start()
-            await admin.start()
+            await start_client(consumer)
+            await start_client(admin)
         yield KafkaLog(settings, consumer, admin)
     finally:
         await admin.close()

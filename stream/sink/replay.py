@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import RETRANSMITTED
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, start_client
 from stream.base.settings import Settings
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.dead_letters import Letter, Origin, fetched, mark_replayed
@@ -136,7 +136,7 @@ async def open_producer(settings: Settings) -> AsyncIterator[Any]:
         **client_options(settings.kafka), acks="all", enable_idempotence=True, max_request_size=8 * 1024 * 1024
     )
     try:
-        await producer.start()
+        await start_client(producer)
     except (KafkaError, OSError) as error:
         await producer.stop()
         raise UnavailableError(f"Kafka: {str(error) or type(error).__name__}") from error

@@ -10,7 +10,7 @@ from aiokafka.partitioner import murmur2
 
 from schemas.topics import RETRANSMITTED
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, start_client
 from stream.base.settings import Settings
 from stream.spool.frame import Record
 from stream.spool.reader import WINDOW_BYTES
@@ -57,7 +57,7 @@ class KafkaPublisher:
         publisher = cls(producer, topic)
         try:
             async with asyncio.timeout(settings.spool.send_timeout_ms / 1000):
-                await producer.start()
+                await start_client(producer)
                 # All topics: asking for one by name makes some clusters create it, with the wrong configuration.
                 publisher._at_first = (await producer.client.fetch_all_metadata()).partitions_for_topic(topic) or set()
                 if publisher._at_first:

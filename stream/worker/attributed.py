@@ -16,7 +16,7 @@ from schemas.attributed import encode_attributed
 from schemas.erasure import ERASED
 from schemas.topics import ATTRIBUTED
 from stream.base import log, metrics
-from stream.base.kafka import client_options
+from stream.base.kafka import client_options, start_client
 from stream.base.settings import Settings
 from stream.sink.conversions import RawConversion
 from stream.worker.cache import Cache
@@ -75,7 +75,7 @@ class Attributed:
                     **self._options, acks="all", enable_idempotence=True, max_batch_size=_BATCH_BYTES
                 )
                 try:
-                    await producer.start()
+                    await start_client(producer)
                 except BaseException:
                     await producer.stop()
                     raise

@@ -1,12 +1,18 @@
 """How to reach the broker."""
 
 import asyncio
+import gc
 import socket
+import struct
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
-from stream.base.kafka import answers, client_options, stop_consumer
+from stream.base.kafka import answers, client_options, start_client, stop_consumer
 from stream.base.settings import load
 
 
@@ -82,3 +88,36 @@ async def test_a_caller_that_is_cancelled_while_its_consumer_stops_stays_cancell
     with pytest.raises(asyncio.CancelledError):
         await stopping
     assert consumer.closed
+
+
+async def _say_versions_and_no_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A broker that freezes between its first answer and its second."""
+    (size,) = struct.unpack(">i", await reader.readexactly(4))
+    correlation = (await reader.readexactly(size))[4:8]
+    metadata, versions = (3, 0, 5), (18, 0, 0)
+    answer = correlation + struct.pack(">hi", 0, 2) + struct.pack(">3h3h", *metadata, *versions)
+    writer.write(struct.pack(">i", len(answer)) + answer)
+    while await reader.read(1024):
+        pass
+    writer.close()
+
+
+@pytest.mark.parametrize("client", [AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient])
+async def test_a_start_that_is_given_up_leaves_no_connection_open(client: Callable[..., Any]) -> None:
+    left = asyncio.Event()
+
+    async def frozen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _say_versions_and_no_more(reader, writer)
+        left.set()
+
+    async with await asyncio.start_server(frozen, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        starting = client(bootstrap_servers=f"{host}:{port}")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await start_client(starting)
+        # Before anything collects garbage, whose finalizers would close it, too.
+        async with asyncio.timeout(10):
+            await left.wait()
+        await (starting.close if client is AIOKafkaAdminClient else starting.stop)()
+    gc.collect()
