@@ -20,6 +20,11 @@ def last_before(clicks: Sequence[Touch], time_ms: int) -> Touch | None:
     return clicks[place - 1] if place else None
 
 
+def may_follow(event: Conversion) -> bool:
+    """Whether there may be clicks that an event without a token follows from: it names a visitor, or a guide added."""
+    return bool(event.get("visitor_id")) or wants_guide_clicks(event)
+
+
 def _is_full(clicks: Sequence[Touch]) -> bool:
     """Whether there may be further ones before these, the last of a visitor."""
     return len(clicks) >= lookups.CLICKS_OF_A_VISITOR

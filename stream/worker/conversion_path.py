@@ -31,7 +31,7 @@ from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, at_places
 from stream.sink.rows import DeadLetter
 from stream.worker.attributed import Outbox
 from stream.worker.claims import Claims
-from stream.worker.clicks_before import Clicks, ClicksBefore
+from stream.worker.clicks_before import Clicks, ClicksBefore, may_follow
 from stream.worker.credited import Credited, Incoming, Taken
 from stream.worker.customers import Customers
 from stream.worker.dead_letters import DeadLetters
@@ -222,7 +222,9 @@ class ConversionPath:
         without = [
             (one.event, one.time_ms)
             for one in accepted
-            if not named(one.event, one.time_ms, tokens).click and not self._explained(one, customers)
+            if may_follow(one.event)
+            and not named(one.event, one.time_ms, tokens).click
+            and not self._explained(one, customers)
         ]
         return Known(tokens, await self._clicks.find(without))
 
