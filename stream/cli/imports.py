@@ -67,10 +67,14 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command line
     import goes on with that.
     """
     from stream.imports import session  # noqa: PLC0415 - the command line loads only what it runs
+    from stream.imports.report import refuse_overwriting  # noqa: PLC0415 - likewise
     from stream.imports.run import mapper_of  # noqa: PLC0415 - likewise
     from stream.imports.source import open_rows  # noqa: PLC0415 - likewise
 
     log.configure(process="import", level="error")
+    if report:
+        read = {"the file to import": file} | ({"the file of --mapping": mapping} if mapping else {})
+        refuse_overwriting(report, read)
     current = located(settings.load())
     rules = load_mapping(kind, mapping, current.brand.zone)
     rows = open_rows(file, encoding=encoding, sheet=sheet)

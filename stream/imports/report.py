@@ -2,6 +2,8 @@
 
 import csv
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
@@ -60,6 +62,22 @@ def can_go_on(path: Path, at: int) -> bool:
         return path.stat().st_size >= at
     except OSError:
         return False
+
+
+def refuse_overwriting(report: Path, others: Mapping[str, Path]) -> None:
+    """See that a report would not be written over another file of the call, by whatever name or link.
+
+    Args:
+        report: where the report shall be.
+        others: by what they are, the files that are read.
+
+    Raises:
+        InputError: it would.
+    """
+    for what, path in others.items():
+        with suppress(OSError):  # what is not there yet is no other file
+            if report.samefile(path):
+                raise InputError(f"{report} is {what} and would be overwritten; give another path", field="--report")
 
 
 class _Lines(list[str]):

@@ -101,3 +101,28 @@ def test_a_kind_is_asked_for(file: Path) -> None:
 def test_a_sheet_of_a_text_file_is_refused(file: Path, environ: dict[str, str]) -> None:
     shown = RUN.invoke(app, [str(file), "--kind", "orders", "--sheet", "x"], env=environ)
     assert isinstance(shown.exception, InputError)
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+@pytest.mark.parametrize("way", ["itself", "hard link", "symbolic link"])
+@pytest.mark.parametrize("what", ["file", "mapping"])
+def test_a_report_is_not_written_over_what_is_read(
+    file: Path, environ: dict[str, str], tmp_path: Path, dry_run: list[str], way: str, what: str
+) -> None:
+    mapping = tmp_path / "own.toml"
+    mapping.write_text('[names]\namount = ["实付金额"]\n')
+    endangered = file if what == "file" else mapping
+    before, report = endangered.read_bytes(), tmp_path / "report.csv"
+    if way == "itself":
+        report = tmp_path / "." / endangered.name
+    elif way == "hard link":
+        report.hardlink_to(endangered)
+    else:
+        report.symlink_to(endangered)
+    arguments = [str(file), "--kind", "orders", "--mapping", str(mapping), "--report", str(report), *dry_run]
+    shown = RUN.invoke(app, arguments, env=environ)
+    assert endangered.read_bytes() == before
+    assert isinstance(shown.exception, InputError)
+    assert str(shown.exception).startswith("--report: ")
+    assert "give another path" in str(shown.exception)
+    assert not (tmp_path / "data").exists()
