@@ -1,6 +1,7 @@
 """The writing side of a spool: one `write()` an event before the answer, group fsync behind it."""
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -18,6 +19,8 @@ from stream.spool.bell import Bell
 _SURVEY_SECONDS: Final = 1.0
 _SUSPECT_SECONDS: Final = 1.0
 """A disk that fails every fsync makes no more new segments than this allows."""
+_UNNAMED: Final = "segment.tmp"
+"""A segment before it has its header."""
 _log = log.get(__name__)
 
 
@@ -157,13 +160,25 @@ class Spool:
             self._drop(f"no segment can be made: {error.strerror}")
 
     def _open_next(self) -> None:
-        number = self._number + 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(segments.path(self.directory, number), flags, 0o600)
-        os.write(fd, frame.header())
+        """Go on in a new segment; a full disk leaves all as it was.
+
+        It gets its name once it has its header: from then on readers take the segment before it for sealed, and delete
+        that one when they have come to its end.
+        """
+        unnamed, number = self.directory / _UNNAMED, self._number + 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(unnamed, flags, 0o600)
+        try:
+            _begin(fd)
+            # A renaming that fails may have been done all the same: nothing may follow in the segment before it.
+            self._number, self._suspect, self._room = number, True, 0
+            unnamed.rename(segments.path(self.directory, number))
+        except OSError:
+            os.close(fd)
+            raise
         if self._fd >= 0:
             self._sealed.append(self._fd)
-        self._fd, self._number, self._size = fd, number, frame.HEADER_BYTES
+        self._fd, self._size = fd, frame.HEADER_BYTES
         self._suspect = False
         self._new_name = True
 
@@ -241,6 +256,12 @@ class Spool:
         age_ms = 0 if seen.oldest_ms is None else max(0, self._clock() - seen.oldest_ms)
         metrics.SPOOL_AGE_SECONDS.labels(self.topic).set(age_ms / 1000)
         self._full = self._full and sum(seen.sizes.values()) + self._need > self._max_bytes
+
+
+def _begin(fd: int) -> None:
+    """Write a segment's header; all of it, or an OSError."""
+    if os.write(fd, frame.header()) < frame.HEADER_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _unwritable(directory: Path, error: OSError) -> SettingsError:

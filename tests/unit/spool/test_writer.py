@@ -1,9 +1,11 @@
 """The writing side: what is answered is kept, what cannot be kept is said and counted."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -90,7 +92,7 @@ def test_a_full_disk_at_the_start_is_named_and_leaves_no_lock(make: Make, monkey
     make().append(b"k", b"v")
 
 
-def full_disk() -> None:
+def full_disk() -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -229,6 +231,90 @@ def test_after_a_failed_fsync_it_goes_on_in_a_new_segment_and_says_so(
     assert segments.numbers(spool.directory)[-1] > 1
     values = [value for _, value in everything(spool.directory)]
     assert (values[0], values[-1]) == (b"before", b"after")
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_disk_that_is_full_when_a_segment_is_begun_harms_neither_the_one_before_nor_the_next(
+    make: Make, monkeypatch: pytest.MonkeyPatch, *, short: bool
+) -> None:
+    spool = make(segment_bytes=4096)
+    for number in range(9):
+        spool.append(b"k", b"%d" % number * 400)
+    source = Reader(spool.directory, Position(0, 0))
+    write = os.write
+
+    def no_header(fd: int, data: bytes) -> int:
+        if data == frame.header():
+            return write(fd, data[:7]) if short else full_disk()
+        return write(fd, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stream.spool.writer.os.write", no_header)
+        for _ in range(3):
+            with pytest.raises(SpoolFullError, match=os.strerror(errno.ENOSPC)):
+                spool.append(b"k", b"lost" * 100)
+        assert [len(source.read().records), len(source.read().records)] == [9, 0]
+        spool.append(b"k", b"fits in")
+        assert [value for _, value, _ in source.read().records] == [b"fits in"]
+    spool.append(b"k", b"after" * 100)
+    assert [value for _, value, _ in source.read().records] == [b"after" * 100]
+    source.close()
+    assert segments.numbers(spool.directory) == [1, 2]
+    assert not [name for name in held() if name.endswith(".tmp")]
+
+
+def held() -> list[str]:
+    """Files that this process has open."""
+    found: list[str] = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(link.readlink()))
+    return found
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_segment_of_which_nobody_knows_whether_it_has_its_name_is_left_and_so_is_the_one_before(
+    make: Make, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    spool = make(segment_bytes=4096)
+    for _ in range(9):
+        spool.append(b"k", b"v" * 400)
+    source = Reader(spool.directory, Position(0, 0))
+    rename = os.rename
+
+    def fail(old: Path, new: Path) -> None:
+        if done:
+            rename(old, new)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.os.rename", fail)
+        with pytest.raises(SpoolFullError, match=os.strerror(errno.EIO)):
+            spool.append(b"k", b"lost" * 100)
+    assert [len(source.read().records), len(source.read().records)] == [9, 0]
+    for number in segments.numbers(spool.directory):
+        if number < source.position.segment:
+            segments.path(spool.directory, number).unlink()
+    spool.append(b"k", b"would fit in")
+    assert [value for _, value, _ in source.read().records] == [b"would fit in"]
+    source.close()
+
+
+@pytest.mark.parametrize("header", [b"", frame.header()[:7], bytes(frame.HEADER_BYTES)])
+def test_a_segment_that_a_crash_left_without_its_header_is_followed_by_the_next_starts(
+    make: Make, header: bytes
+) -> None:
+    first = make()
+    first.append(b"k", b"before")
+    first.close()
+    segments.path(first.directory, 2).write_bytes(header)
+    source = Reader(first.directory, Position(0, 0))
+    assert [value for _, value, _ in source.read().records] == [b"before"]
+    assert source.read().records == []
+    second = make()
+    second.append(b"k", b"after")
+    assert [value for _, value, _ in source.read().records] == [b"after"]
+    source.close()
 
 
 def test_a_spool_that_vanished_with_its_cursor_ahead_starts_beyond_the_cursor(make: Make) -> None:
