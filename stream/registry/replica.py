@@ -5,13 +5,10 @@ from typing import Any
 
 from schemas.rejects import Reject
 from stream.base import log
-from stream.base.errors import UnavailableError
 from stream.base.metrics import REGISTRY_REJECTED
 from stream.registry.snapshot import Builder, Mark, Snapshot
-from stream.registry.topic import TopicLostError, TopicReader, mark_of
+from stream.registry.topic import PATIENCE, TopicLostError, TopicReader, mark_of, silence
 
-_PATIENCE = 300
-"""Fetches without progress, a tenth of a second each, while there must be more to read."""
 _logger = log.get(__name__)
 
 
@@ -71,8 +68,8 @@ class Replica:
         silent = 0
         while self._offset < end:
             silent = 0 if await self.pull(reader) else silent + 1
-            if silent > _PATIENCE:
-                raise UnavailableError(f"Kafka: offset {self._offset} of the registry does not come")
+            if silent > PATIENCE:
+                raise silence(self._offset)
         return self.snapshot
 
     def keep_salts(self, salts: dict[str, bytes]) -> None:

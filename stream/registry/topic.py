@@ -20,6 +20,8 @@ _FETCH_BYTES: Final = 4 * 1024 * 1024
 _MAX_RECORDS: Final = 2000
 _REQUEST_S: Final = 10.0
 """Longest wait for one answer of the broker."""
+PATIENCE: Final = 300
+"""Fetches without progress, a tenth of a second each, while there must be more to read."""
 
 
 class TopicLostError(Exception):
@@ -46,12 +48,8 @@ class TopicReader:
             TopicLostError: that record is not there any more.
             UnavailableError: the broker does not answer.
         """
-        self._consumer.seek(self._partition, mark.offset)
-        end = await self.end()
-        records: Sequence[Any] = ()
-        while not records and await self.position() < end:
-            records = await self.read(max_records=1)
-        if not records or mark_of(records[0]) != mark:
+        record = await self._first_from(mark.offset)
+        if record is None or mark_of(record) != mark:
             raise TopicLostError(f"offset {mark.offset} holds another record than it did")
 
     async def position(self) -> int:
@@ -85,6 +83,26 @@ class TopicReader:
             batch = await self._consumer.getmany(self._partition, timeout_ms=_WAIT_MS, max_records=max_records)
         records: Sequence[Any] = batch.get(self._partition, ())
         return records
+
+    async def _first_from(self, offset: int) -> Any | None:
+        """The first committed record at this offset or later, if there is one; the position is behind it then."""
+        self._consumer.seek(self._partition, offset)
+        end = await self.end()
+        position, silent = offset, 0
+        while position < end:
+            records = await self.read(max_records=1)
+            if records:
+                return records[0]
+            before, position = position, await self.position()
+            silent = silent + 1 if position == before else 0
+            if silent > PATIENCE:
+                raise silence(position)
+        return None
+
+
+def silence(offset: int) -> UnavailableError:
+    """What to raise when the record at this offset, which is there, does not come."""
+    return UnavailableError(f"Kafka: offset {offset} of the registry does not come")
 
 
 def mark_of(record: Any) -> Mark:
