@@ -186,10 +186,10 @@ class _Rule:
             self._problems.add(f"{where}.unknown", "goes with `map`")
         if "where" in raw and not any("[]" in path for path in value.paths):
             self._problems.add(f"{where}.where", "goes with a path that has []")
-        if value.kind == "money" and value.constant is not None:
+        if value.constant is not None:
+            read = money.money(value.unit, absolute=value.absolute) if value.kind == "money" else text.plain
             try:
-                amount = money.money(value.unit, absolute=value.absolute)(value.constant)
-                return replace(value, constant=amount)
+                return replace(value, constant=read(value.constant))
             except Reject as reject:
                 self._problems.add(where, reject.detail)
         return value

@@ -5,6 +5,7 @@ import re
 from datetime import date, datetime
 from typing import Any, Final
 
+from schemas.codec import EXACT
 from schemas.rejects import Reject
 
 EXACT_DIGITS: Final = 10**15
@@ -55,11 +56,9 @@ def word(raw: Any) -> str:
 
 def plain(raw: Any) -> Any:
     """Text, number or flag as it came."""
-    if isinstance(raw, str | bool | int):
+    if isinstance(raw, str | bool):
         return raw
-    if isinstance(raw, float):
-        return int(raw) if raw.is_integer() and abs(raw) < EXACT_DIGITS else raw
-    return text(raw)
+    return _kept(raw, raw) if isinstance(raw, int | float) else text(raw)
 
 
 def number(raw: Any) -> int | float:
@@ -70,9 +69,7 @@ def number(raw: Any) -> int | float:
         value = float(raw) if not isinstance(raw, str) or len(raw) <= _SHOWN else math.nan
     except (ValueError, OverflowError):
         value = math.nan
-    if not math.isfinite(value):
-        raise Reject("out_of_range", f"{quoted(raw)} is no number")
-    return int(value) if value.is_integer() else value
+    return _kept(value, raw)
 
 
 def flag(raw: Any) -> bool:
@@ -83,3 +80,12 @@ def flag(raw: Any) -> bool:
     if known in _NO:
         return False
     raise Reject("out_of_range", f"{quoted(raw)} is neither yes nor no")
+
+
+def _kept(value: float, raw: Any) -> int | float:
+    """A number that every reader of JSON keeps, whole if it is; `raw`: what it is in a message."""
+    if -EXACT <= value <= EXACT:
+        return int(value) if value == int(value) else value
+    if isinstance(value, int) or math.isfinite(value):
+        raise Reject("out_of_range", f"{quoted(raw)} has more digits than numbers keep; send an id as text")
+    raise Reject("out_of_range", f"{quoted(raw)} is no number")

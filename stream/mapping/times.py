@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -15,6 +15,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCEL: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's days have no zone of their own
 _EXCEL_DAYS: Final = range(36526, 80000)
 """2000 to 2119. No other number that is a time is as small."""
+_YEARS: Final = (1900, 2199)
+"""0001-01-01, 1899-12-30 and 9999-12-31 stand for nothing, or for ever, where a program had no time to write."""
 _LOOSE = re.compile(
     r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"
     r"(?:[ T]*([0-9]{1,2})[:时点]([0-9]{1,2})(?:[:分]([0-9]{1,2})(?:\.[0-9]{1,6})?)?[分秒]?)?"
@@ -34,11 +36,18 @@ def time(formats: Sequence[str], zone: ZoneInfo) -> Reader:
     def read(raw: Any) -> int:
         if isinstance(raw, str) and len(raw) > _MAX_CHARACTERS:
             raise Reject("out_of_range", f"{quoted(raw)} is no time")
+        outside = False
         for one in readers:
             try:
-                return one(raw)
+                at = one(raw)
             except (ValueError, OverflowError, TypeError):
                 continue
+            if at in _MOMENTS:
+                return at
+            outside = True
+        if outside:
+            says = f"lies outside of the years {_YEARS[0]} to {_YEARS[1]}; leave it empty where there is none"
+            raise Reject("out_of_range", f"{quoted(raw)} {says}")
         raise Reject("out_of_range", f"{quoted(raw)} is no time{wanted}")
 
     return read
@@ -60,7 +69,10 @@ def check_format(name: str) -> None:
     if not any(mark in name for mark in ("%Y", "%y", "%c", "%x", "%G")):
         raise ValueError(f"the pattern {name[:40]!r} has no year")
     example = datetime(2026, 11, 11, 20, 0, 1, tzinfo=UTC)
-    datetime.strptime(example.strftime(name), name)  # noqa: DTZ007 - only to see whether it can be read
+    try:
+        datetime.strptime(example.strftime(name), name)  # noqa: DTZ007 - only to see whether it can be read
+    except re.error as error:  # a part of it is there twice
+        raise ValueError(f"the pattern {name[:40]!r} cannot be used: {error}") from None
 
 
 def _reader(name: str, zone: ZoneInfo) -> Reader:
@@ -101,9 +113,12 @@ def _iso(raw: Any, zone: ZoneInfo) -> int:
     return _ms(datetime.fromisoformat(raw), zone)
 
 
-def _ms(at: datetime, zone: ZoneInfo) -> int:
+def _ms(at: datetime, zone: tzinfo) -> int:
     since = (at if at.tzinfo else at.replace(tzinfo=zone)) - _EPOCH
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+_MOMENTS: Final = range(_ms(datetime(_YEARS[0], 1, 1), UTC), _ms(datetime(_YEARS[1] + 1, 1, 1), UTC))  # noqa: DTZ001
 
 
 def _number(raw: Any) -> int | float:

@@ -1,11 +1,13 @@
 """Laws of the mapping: what is written comes back exactly, and nothing that comes from outside makes it fail."""
 
 import tomllib
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,7 +16,9 @@ from schemas.token import EPOCH_MS
 from stream.api.webhook_sources import read_sources
 from stream.mapping import Nested, Problems, Skipped, Table, compile_mapping, read_mapping
 from stream.mapping.money import money, total
+from stream.mapping.spec import Kind, Unit, Unknown, Value
 from stream.mapping.times import time
+from stream.mapping.values import SkipEvent, compile_value
 from tests.support.webhooks import EXAMPLE, SECRET, written
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -25,6 +29,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
+CELLS = JSON | st.integers(-(10**30), 10**30) | st.dates() | st.datetimes() | st.times() | st.timedeltas()
+"""What JSON and workbooks hold."""
+CELLS |= st.dates().map(str) | st.datetimes(timezones=st.just(UTC)).map(str) | st.floats().map(str)
+CELLS |= st.integers(-(10**16), 10**16).map(str)
+FORMATS = (["auto"], ["iso"], ["epoch_s"], ["epoch_ms"], ["excel"], ["%Y"], ["%Y-%m-%d %H:%M:%S%z", "%d.%m.%y"])
+VALUES = [
+    *(Value(kind=kind) for kind in get_args(Kind)),
+    *(Value(kind="money", unit=unit, absolute=True) for unit in get_args(Unit)),
+    *(Value(kind=kind, formats=tuple(one), zone=SHANGHAI) for kind in ("time", "day") for one in FORMATS),
+    *(Value(words=(("paid", "order_paid"), ("1", "lead")), unknown=unknown) for unknown in get_args(Unknown)),
+]
+READERS = [(value, read) for value in VALUES if (read := compile_value(replace(value, paths=("x",)), Nested()))]
 NAMES = ("type", "msg", "test", "id", "total_price", "transactions", "kind", "status", "amount", "financial_status")
 LIKE_A_SHOPS = st.recursive(
     st.sampled_from(["paid", "trade_TradePaid", "success", "refund", "12.50", "2026-01-01", True, 5, None, "%7B%7D"]),
@@ -81,13 +97,45 @@ def test_a_spreadsheets_day_number_is_the_moment(seconds: int) -> None:
     assert time(["auto"], SHANGHAI)(days) == seconds * 1000
 
 
-@given(JSON)
-def test_no_value_makes_a_reader_fail(raw: Any) -> None:
-    for read in (money("yuan", absolute=False), money("fen", absolute=True), time(["auto", "iso", "%Y"], SHANGHAI)):
+@given(CELLS)
+@example("0001-01-01")
+@example("0001-01-01T00:00:00+14:00")
+@example("9999-12-31T23:59:59Z")
+@example("9" * 14)
+@example("1e300")
+@example(1e300)
+@example(10**400)
+@example(1 << 63)
+@example(date.min)
+@example(datetime.max)  # noqa: DTZ901 - as a spreadsheet has it
+@example(float("nan"))
+@example([[]])
+def test_of_any_value_a_reader_makes_something_that_json_can_hold_or_refuses_it(raw: Any) -> None:
+    for value, read in READERS:
         try:
-            read(raw)
-        except Reject:
+            made = read({"x": raw})
+        except (Reject, SkipEvent):
             continue
+        if made is not None:
+            assert type(made) in {str, int, float, bool}, value
+            assert orjson.loads(orjson.dumps(made)) == made, value
+
+
+@given(st.sampled_from(get_args(Kind)), CELLS)
+@example("number", 1e300)
+@example("plain", 10**400)
+def test_of_any_value_an_id_is_made_or_it_is_refused(kind: str, raw: Any) -> None:
+    rule = {
+        "type": "lead",
+        "occurred_at": {"value": 1},
+        "properties": {"x": {"from": "x", "as": kind}},
+        "event_id": {"prefix": "x", "hash": ["properties.x"]},
+    }
+    problems = Problems()
+    mapping = read_mapping({"events": [rule]}, problems, zone=SHANGHAI)
+    assert not problems.found
+    (result,) = compile_mapping(mapping, Nested()).events({"x": raw})
+    assert isinstance(result, dict | Reject)
 
 
 def _sources() -> Any:

@@ -193,6 +193,12 @@ def test_kinds_of_values() -> None:
     assert "no number" in detail(one('properties.a = { from = "x", as = "number" }', {"x": "five"}))
 
 
+@pytest.mark.parametrize("kind", ["number", "plain"])
+@pytest.mark.parametrize("raw", [1e300, -1e300, 1 << 53, 10**400, float("inf"), float("nan")])
+def test_numbers_that_not_every_reader_of_json_keeps_are_refused(kind: str, raw: Any) -> None:
+    assert "(from x)" in detail(one(f'properties.a = {{ from = "x", as = "{kind}" }}', {"x": raw}))
+
+
 @pytest.mark.parametrize("word", ["是", "Yes", "TRUE", True, 1, "1"])
 def test_yes_in_many_words(word: Any) -> None:
     assert one('properties.a = { from = "x", as = "flag" }', {"x": word}) == {"properties": {"a": True}}
@@ -251,6 +257,9 @@ def test_what_an_event_must_have_and_no_column_gives_is_said() -> None:
         (rule("amount = {}"), "events[1].amount: give one of"),
         (rule('amount = { value = "much" }'), "events[1].amount: 'much' is no amount"),
         (rule("amount = { value = [1] }"), "events[1].amount: a constant is"),
+        (rule("link = { value = 99999999999999999999 }"), "events[1].link: '99999999999999999999' has more digits"),
+        (rule("link = { from = 'a', default = inf }"), "events[1].link: 'inf' is no number"),
+        (rule("properties.a = { from = 'b', as = 'day', format = '%Y %Y' }"), "events[1].properties.a.format: "),
         (rule('amount = { from = "a", unit = "cents" }'), "events[1].amount.unit: give one of yuan, fen"),
         (rule('amount = { from = "a", absolute = 1 }'), "events[1].amount.absolute: give true or false"),
         (rule('link = { from = "a", unit = "fen" }'), "events[1].link.unit: is for money only"),

@@ -121,12 +121,37 @@ def test_days_are_days_of_the_zone() -> None:
     assert read(datetime(2026, 11, 11)) == "2026-11-11"  # noqa: DTZ001 - as a spreadsheet has it
 
 
+@pytest.mark.parametrize(
+    ("formats", "raw"),
+    [
+        (["auto"], "0001-01-01"),
+        (["auto"], "0001-01-01T00:00:00Z"),
+        (["auto"], date.min),
+        (["auto"], "9999-12-31T23:59:59Z"),
+        (["auto"], "1899-12-30"),
+        (["auto"], "2200-01-02"),
+        (["epoch_s"], 10**12),
+        (["epoch_ms"], 10**17),
+        (["epoch_ms"], 1e300),
+        (["%Y-%m-%d"], "0001-01-01"),
+    ],
+)
+def test_moments_and_days_that_only_stand_for_nothing_are_refused(formats: list[str], raw: Any) -> None:
+    for read in (time(formats, SHANGHAI), day(formats, SHANGHAI)):
+        with pytest.raises(Reject, match="outside of the years 1900 to 2199; leave it empty where there is none"):
+            read(raw)
+
+
+def test_a_format_by_which_it_would_be_no_time_leaves_it_to_the_next() -> None:
+    assert time(["epoch_s", "epoch_ms"], SHANGHAI)(AT) == AT
+
+
 @pytest.mark.parametrize("name", ["auto", "iso", "epoch_s", "epoch_ms", "excel", "%Y-%m-%d %H:%M:%S", "%y%m%d"])
 def test_formats_that_there_are(name: str) -> None:
     check_format(name)
 
 
-@pytest.mark.parametrize("name", ["", "epoch", "YYYY-MM-DD", "%H:%M", "%Y-%Q", "%Y %"])
+@pytest.mark.parametrize("name", ["", "epoch", "YYYY-MM-DD", "%H:%M", "%Y-%Q", "%Y %", "%Y%Y", "%Y %c"])
 def test_formats_that_there_are_not(name: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         check_format(name)
