@@ -42,10 +42,11 @@ START: Final = Cursor(Position(0, 0), Position(0, 0), 0)
 
 
 def create(directory: Path) -> None:
-    """Make the cursor of a new spool; at once or not at all."""
+    """Make the cursor that a spool has none of, as `load` gives it; at once or not at all."""
+    cursor = load(directory)
     temporary = directory / f"{NAME}.tmp"
     with temporary.open("wb") as file:
-        file.write(_encode(START, 0) + _encode(START, 1))
+        file.write(_encode(cursor, 0) + _encode(cursor, 1))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(directory / NAME)
@@ -65,9 +66,9 @@ class CursorFile:
     """The cursor as the shipper keeps it; one at a time."""
 
     def __init__(self, directory: Path) -> None:
-        self._cursor, self._sequence = _load(directory)
         if not (directory / NAME).exists():
             create(directory)
+        self._cursor, self._sequence = _load(directory)
         self._fd = os.open(directory / NAME, os.O_RDWR | os.O_CLOEXEC)
 
     @property

@@ -62,3 +62,10 @@ def test_a_lost_cursor_means_that_everything_there_may_have_been_sent(tmp_path: 
     file = CursorFile(tmp_path)
     file.save(SECOND)
     file.close()
+
+
+def test_what_may_have_been_sent_is_known_though_the_first_shipper_after_the_loss_saved_nothing(tmp_path: Path) -> None:
+    segments.path(tmp_path, 3).write_bytes(frame.header() + b"x" * 7)
+    CursorFile(tmp_path).close()
+    segments.path(tmp_path, 4).write_bytes(frame.header() + b"appended since")
+    assert cursor.load(tmp_path) == Cursor(Position(0, 0), Position(3, frame.HEADER_BYTES + 7), 0)
