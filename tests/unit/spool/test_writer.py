@@ -260,15 +260,15 @@ def test_a_disk_that_is_full_when_a_segment_is_begun_harms_neither_the_one_befor
     assert [value for _, value, _ in source.read().records] == [b"after" * 100]
     source.close()
     assert segments.numbers(spool.directory) == [1, 2]
-    assert not [name for name in held() if name.endswith(".tmp")]
+    assert held().count(segments.path(spool.directory, 2)) == 1
 
 
-def held() -> list[str]:
+def held() -> list[Path]:
     """Files that this process has open."""
-    found: list[str] = []
+    found: list[Path] = []
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            found.append(str(link.readlink()))
+            found.append(link.readlink())
     return found
 
 
