@@ -77,8 +77,8 @@ def plan_add(key: ApiKey) -> Plan[ApiKey]:
 
 
 def plan_disabled(ids: Sequence[str], *, disabled: bool) -> Plan[list[ApiKey]]:
-    """Shut keys out, or let them in again."""
-    return _each(ids, lambda key: encode_record(replace(key, disabled=disabled)))
+    """Shut keys out, or let them in again; one that is so already is not written."""
+    return _each(ids, lambda key: None if key.disabled is disabled else encode_record(replace(key, disabled=disabled)))
 
 
 def plan_delete(ids: Sequence[str]) -> Plan[list[ApiKey]]:
@@ -86,9 +86,9 @@ def plan_delete(ids: Sequence[str]) -> Plan[list[ApiKey]]:
     return _each(ids, lambda key: encode_record(Removed("key", key.id)))
 
 
-def _each(ids: Sequence[str], record: Callable[[ApiKey], tuple[bytes, bytes | None]]) -> Plan[list[ApiKey]]:
+def _each(ids: Sequence[str], record: Callable[[ApiKey], tuple[bytes, bytes | None] | None]) -> Plan[list[ApiKey]]:
     def plan(state: Snapshot) -> tuple[Encoded, list[ApiKey]]:
         keys = [find_key(state, id_) for id_ in dict.fromkeys(ids)]
-        return [record(key) for key in keys], keys
+        return [encoded for key in keys if (encoded := record(key))], keys
 
     return plan

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
 
-from schemas.registry import ApiKey, Campaign, Guide, Link, Record, Removed, Salt, Store, encode_record
+from schemas.registry import ApiKey, Campaign, Guide, Link, Record, Removed, Store, encode_record
 from schemas.registry.codec import decode_wire, split_key, to_record
 from schemas.registry.wire import LinkV1, NumbersV1, SaltV1
 
@@ -112,14 +112,6 @@ class Snapshot:
         """The link of this code as the value of its record; nothing is decoded."""
         return self.shards[hash(code) % _SHARDS].get(code)
 
-    def holds(self, key: bytes, value: bytes) -> bool:
-        """Whether the newest record of this key has this value."""
-        kind, id_ = split_key(key)
-        if kind == "link":
-            return self.encoded_link(id_) == value
-        things: Mapping[str, Record] = self._things(kind)
-        return id_ in things and encode_record(things[id_])[1] == value
-
     def guide(self, id_: str) -> Guide | None:
         """The guide of this id."""
         return self.guides.get(id_)
@@ -146,21 +138,6 @@ class Snapshot:
     def salt(self, day: str) -> bytes | None:
         """The secret of visitor ids of a UTC day, YYYY-MM-DD."""
         return self.salts.get(day) or self.own_salts.get(day)
-
-    def _things(self, kind: str) -> Mapping[str, Record]:
-        match kind:
-            case "guide":
-                return self.guides
-            case "store":
-                return self.stores
-            case "campaign":
-                return self.campaigns
-            case "key":
-                return self.api_keys
-            case "salt":
-                return {day: Salt(day, key) for day, key in self.salts.items()}
-            case _:
-                return {}
 
     def all_links(self) -> Iterator[Link]:
         """Every link in no order, decoded one at a time."""

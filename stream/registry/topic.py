@@ -84,6 +84,17 @@ class TopicReader:
         records: Sequence[Any] = batch.get(self._partition, ())
         return records
 
+    async def holds(self, offset: int, key: bytes, value: bytes | None) -> bool:
+        """Whether this record, sent not long ago, lies committed at this offset; the position stays where it is.
+
+        Raises:
+            UnavailableError: the broker does not answer.
+        """
+        position = await self.position()
+        record = await self._first_from(offset)
+        self._consumer.seek(self._partition, position)
+        return record is not None and (record.offset, record.key, record.value) == (offset, key, value)
+
     async def _first_from(self, offset: int) -> Any | None:
         """The first committed record at this offset or later, if there is one; the position is behind it then."""
         self._consumer.seek(self._partition, offset)

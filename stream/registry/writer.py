@@ -9,8 +9,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
@@ -46,6 +47,17 @@ _STOP_S: Final = 5.0
 _logger = log.get(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried(Generic[T]):
+    """An attempt that was sent and maybe committed: all of it, or nothing."""
+
+    offset: int
+    """Of its first record, as are key and value."""
+    key: bytes
+    value: bytes | None
+    told: T
+
+
 class Writer:
     """Changes the registry. `base` saves reading what it holds already; one writer serves one event loop."""
 
@@ -75,29 +87,30 @@ class Writer:
         """
         async with self._lock, open_topic(self._settings) as reader:
             await self._replica.attach(reader)
-            tried: tuple[Encoded, T] | None = None  # sent and maybe committed
+            tried: _Tried[T] | None = None
             failures: list[Exception] = []
             while len(failures) < _ATTEMPTS:
                 state = await self._replica.catch_up(reader)
-                decided = _decide(plan, state, tried)
-                if not decided[0]:
-                    return decided[1]
+                records, told = await _decide(plan, state, tried, reader)
+                if not records:
+                    return told
                 await self._let_finish(reader)
                 try:
                     async with self._only_writer() as producer:
                         newer = await self._replica.catch_up(reader)
                         if newer.offset != state.offset:
-                            decided = _decide(plan, newer, tried)
-                        await self._write(producer, decided[0], progress)
-                        tried = decided
-                        await self._commit(producer)
+                            records, told = await _decide(plan, newer, tried, reader)
+                        if records:
+                            offset = await self._write(producer, records, progress)
+                            tried = _Tried(offset, *records[0], told)
+                            await self._commit(producer)
                 except (KafkaError, TimeoutError, OSError) as error:
                     failures.append(error)
                     _logger.info("registry change starts again", reason=repr(error))
                     # Two writers that fence each other in step would do so for ever.
                     await asyncio.sleep(random.uniform(0, 0.3 * len(failures)))  # noqa: S311 - no secret
                 else:
-                    return decided[1]
+                    return told
         if isinstance(failures[-1], ProducerFenced):
             raise ConflictError("others change the registry all the time; try again later")
         raise UnavailableError(f"Kafka: {failures[-1]!r}")
@@ -120,24 +133,29 @@ class Writer:
             _forget(producer)
             await _stop(producer)
 
-    async def _write(self, producer: Any, records: Encoded, progress: Progress) -> None:
-        """Put the records into a transaction; an error leaves it open, and the next writer's take-over aborts it."""
+    async def _write(self, producer: Any, records: Encoded, progress: Progress) -> int:
+        """Put the records into a transaction; the offset of the first.
+
+        An error leaves the transaction open, and the next writer's take-over aborts it.
+        """
         await producer.begin_transaction()
         batch = producer.create_batch()
-        taken = 0
+        offsets: list[int] = []
         for taken, (key, value) in enumerate(records):
             if batch.append(key=key, value=value, timestamp=None) is None:
-                await self._send(producer, batch)
+                offsets.append(await self._send(producer, batch))
                 progress(taken)
                 batch = producer.create_batch()
                 batch.append(key=key, value=value, timestamp=None)
-        if records:
-            await self._send(producer, batch)
+        offsets.append(await self._send(producer, batch))
         progress(len(records))
+        return offsets[0]
 
-    async def _send(self, producer: Any, batch: Any) -> None:
+    async def _send(self, producer: Any, batch: Any) -> int:
+        """Send one batch; its first record's offset."""
         async with asyncio.timeout(_ANSWER_S):
-            await (await producer.send_batch(batch, self._settings.topic(REGISTRY), partition=0))
+            sent = await (await producer.send_batch(batch, self._settings.topic(REGISTRY), partition=0))
+        return int(sent.offset)
 
     async def _commit(self, producer: Any) -> None:
         async with asyncio.timeout(_ANSWER_S):
@@ -172,8 +190,11 @@ def _forget(producer: Any) -> None:
             waiter.exception()
 
 
-def _decide(plan: Plan[T], state: Snapshot, tried: tuple[Encoded, T] | None) -> tuple[Encoded, T]:
-    """What to write now. An attempt whose end is unknown has been made if anything that it wrote is there."""
-    if tried and any(value is not None and state.holds(key, value) for key, value in tried[0]):
-        return (), tried[1]
+async def _decide(plan: Plan[T], state: Snapshot, tried: _Tried[T] | None, reader: TopicReader) -> tuple[Encoded, T]:
+    """What to write now: nothing when the attempt whose end is unknown was made after all.
+
+    The state cannot tell that: another may have written the same, or something else since.
+    """
+    if tried is not None and await reader.holds(tried.offset, tried.key, tried.value):
+        return (), tried.told
     return plan(state)

@@ -71,5 +71,8 @@ def test_plans_add_once_disable_enable_and_delete() -> None:
         (record,) = records
         builder.feed(*record)
         assert builder.build(3).api_keys["a"].disabled is disabled
+        unchanged, told = plan_disabled(["a"], disabled=disabled)(builder.build(3))
+        assert unchanged == []
+        assert [key.id for key in told] == ["a"]
     builder.feed(*plan_delete(["a"])(builder.build(4))[0][0])
     assert builder.build(5).api_keys == {}

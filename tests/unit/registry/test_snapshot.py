@@ -1,7 +1,7 @@
 import gc
 import sys
 
-from schemas.registry import Removed, encode_record
+from schemas.registry import Removed
 from stream.registry import snapshot as module
 from stream.registry.snapshot import Builder
 from tests.support import registry as make
@@ -43,18 +43,6 @@ def test_a_change_copies_only_the_part_it_touches() -> None:
 def test_links_are_nothing_that_the_garbage_collector_looks_into() -> None:
     snapshot = Builder().add(*(make.link(f"c{i}", i) for i in range(1, 100))).build()
     assert not any(gc.is_tracked(shard) for shard in snapshot.shards if shard)
-
-
-def test_it_knows_what_the_newest_record_of_a_key_is() -> None:
-    things = (make.store(), make.guide(), make.link())
-    snapshot = Builder().add(*things).build()
-    for thing in things:
-        key, value = encode_record(thing)
-        assert value is not None
-        assert snapshot.holds(key, value)
-        assert not snapshot.holds(key, value + b" ")
-        assert not snapshot.holds(key + b"x", value)
-    assert not snapshot.holds(b"meta:numbers", b"{}")
     assert sys.getsizeof(snapshot.shards) < 16_000
 
 
