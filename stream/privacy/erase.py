@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -109,12 +109,13 @@ class Eraser:
         self._say("counting the rows that name them")
         await run.begin([*erased, *(Erased(PHONE, one, "") for one in person.phones)])
         try:
-            found = await self._found(run, await self._everything(), names)
+            reach = await self._everything(due.values())
+            found = await self._found(run, reach, names)
             if found:
                 copies_ms = kept_until_ms(self._settings, self._clock(), letters="dead_letters" in found)
                 due = {each: replace(one, kafka_until_ms=copies_ms) for each, one in due.items()}
                 await self._put(due.values())
-                await self._make_anonymous(run, due, person, names, wait_s)
+                await self._make_anonymous(run, person, names, await self._told(due, reach, wait_s))
             self._say("overwriting what is left of them in the spools of this machine")
             spools.scrubbed(self._settings, names.words)
         finally:
@@ -154,21 +155,17 @@ class Eraser:
         for one in certificates:
             await erasures.put(self._clickhouse, one)
 
-    async def _everything(self) -> Reach:
-        """All that is in ClickHouse: the worker has read all that was in Kafka."""
+    async def _everything(self, due: Collection[Certificate]) -> Reach:
+        """All that is in Kafka, of what these certificates reach."""
         ends = await lanes.ends(self._kafka)
-        offsets = {partition: end for (topic, partition), end in ends.items() if topic == CONVERSIONS}
-        now_ms = self._clock()
-        return Reach(offsets, now_ms, _behind(now_ms))
+        until_ms = max(one.erased_until_ms for one in due)
+        last = {partition: end - 1 for (topic, partition), end in ends.items() if topic == CONVERSIONS}
+        return Reach(last, until_ms, _behind(until_ms))
 
     async def _found(self, run: Erasing, reach: Reach, names: Names) -> dict[str, int]:
         return await run.count(reach) | await erasing_letters.named(self._clickhouse, names)
 
-    async def _make_anonymous(
-        self, run: Erasing, due: Mapping[Wish, Certificate], person: Person, names: Names, wait_s: float
-    ) -> None:
-        self._say(f"telling the worker, and waiting for it to have heard, {wait_s:g} s at most")
-        reach = await self._told(due, wait_s)
+    async def _make_anonymous(self, run: Erasing, person: Person, names: Names, reach: Reach) -> None:
         if person.visitors:
             await self._until_closed(person)
         for _ in range(_TRIES):
@@ -181,8 +178,21 @@ class Eraser:
             "somebody writes rows of this person again and again: see what runs, then run this again"
         )
 
-    async def _told(self, due: Mapping[Wish, Certificate], wait_s: float) -> Reach:
-        """Tell every lane, and wait until all of them have heard it."""
+    async def _told(self, due: Mapping[Wish, Certificate], counted: Reach, wait_s: float) -> Reach:
+        """Tell every lane, and wait until it has heard it, and has written all that was there when it was told.
+
+        Returns:
+            Up to where rows are of the person: up to the event that the lane was told by. A number of nobody who has
+            an id is told to nobody: then it is as far as was counted. It is never less, as offsets only grow.
+        """
+        self._say(f"telling the worker, and waiting for it to have heard, {wait_s:g} s at most")
+        told = [(each, one) for each, one in due.items() if one.pseudonym]
+        offsets = await self._tell(told) if told else {}
+        await lanes.passed(self._kafka, await lanes.ends(self._kafka), wait_s)
+        return counted._replace(offsets={**counted.offsets, **offsets})
+
+    async def _tell(self, told: Sequence[tuple[Wish, Certificate]]) -> dict[int, int]:
+        """Write the events that erase them; the last offset by partition."""
         offsets: dict[int, int] = {}
         async with lanes.teller(self._settings) as teller:
             for partition in await teller.partitions():
@@ -195,13 +205,10 @@ class Eraser:
                         f"{new_pseudonym()}:{partition}",
                         self._keys,
                     )
-                    for each, one in due.items()
-                    if one.pseudonym
+                    for each, one in told
                 ]
                 offsets[partition] = await teller.tell(partition, events)
-        await lanes.passed(self._kafka, {(CONVERSIONS, at): offset + 1 for at, offset in offsets.items()}, wait_s)
-        until_ms = max(one.erased_until_ms for one in due.values())
-        return Reach(offsets, until_ms, _behind(until_ms))
+        return offsets
 
     async def _until_closed(self, person: Person) -> None:
         """Wait until no window with a click of these browsers is open.

@@ -78,21 +78,22 @@ class Teller:
             raise _unavailable(error) from error
 
     async def tell(self, partition: int, events: Sequence[Conversion]) -> int:
-        """Write events into one partition; returns the offset of the last one.
+        """Write events, at least one, into one partition; returns the offset of the last one.
 
         Raises:
             UnavailableError: Kafka did not take them all.
         """
-        last = -1
         try:
-            for event in events:
-                record = await self._producer.send_and_wait(
-                    self._topic, encode_conversion(event), key=conversion_key(event), partition=partition
-                )
-                last = int(record.offset)
+            offsets = [await self._put(partition, event) for event in events]
         except (KafkaError, OSError) as error:
             raise _unavailable(error) from error
-        return last
+        return offsets[-1]
+
+    async def _put(self, partition: int, event: Conversion) -> int:
+        record = await self._producer.send_and_wait(
+            self._topic, encode_conversion(event), key=conversion_key(event), partition=partition
+        )
+        return int(record.offset)
 
 
 async def _left(kafka: KafkaLog, until: Offsets) -> dict[tuple[str, int], int]:

@@ -32,7 +32,7 @@ class Reach(NamedTuple):
     """Up to where rows are of the person who is erased; what lies behind is of somebody new."""
 
     offsets: Mapping[int, int]
-    """Offset of the event of type `erased` in each partition of `conversions`; it is included."""
+    """The last offset of theirs in each partition of `conversions`: of the event of type `erased`, if there is one."""
     until_ms: int
     """What was said of aliases at this time or before."""
     clicks_before_ms: int
@@ -145,13 +145,15 @@ class Erasing:
         mine, browser, anonymous = self._mine, self._browser, self._anonymous
         named = " OR ".join(self._is(CUSTOMER, f"JSONExtractString(properties, '{name}')") for name in _NAMING)
         pairs = f"(SELECT groupArray((id_json, pseudonym_json)) FROM {self._erasing(CUSTOMER)})"
+        # A number may stand in what is kept, too: in the name of a task.
+        kept = f"arrayFold((text, hash) -> replaceAll(text, hash, '{ERASED}'), {self._ids(PHONE)}, {_KEPT})"
         values = {
             "customer_id": f"if({mine}, {self._map(CUSTOMER)}[customer_id], customer_id)",
             "visitor_id": f"multiIf({browser}, {self._map(VISITOR)}[visitor_id], {mine}, '', visitor_id)",
             "token": f"if({anonymous}, '', token)",
             "event_id": f"transform(event_id, {self._events(1)}, {self._events(2)}, event_id)",
             "properties": "arrayFold((text, pair) -> replaceAll(text, concat(':', pair.1), concat(':', pair.2)), "
-            f"{pairs}, if({anonymous}, {_KEPT}, properties))",
+            f"{pairs}, if({anonymous}, {kept}, properties))",
         }
         return Statement(
             "conversions",

@@ -1,4 +1,4 @@
-"""Records that no client's interface lets one write, put together byte by byte."""
+"""Records as they are; and some that no client's interface lets one write, put together byte by byte."""
 
 import struct
 from collections.abc import Sequence
@@ -30,6 +30,15 @@ def sealed(raw: bytearray, *, first: int = 0) -> bytes:
     struct.pack_into(">q", raw, 0, first)
     struct.pack_into(">I", raw, _CRC_AT, calc_crc32c(bytes(raw[_CHECKED_FROM:])))
     return bytes(raw)
+
+
+async def send(settings: Settings, topic: str, records: list[tuple[bytes, bytes | None]]) -> None:
+    """Some records, each once the broker has the one before."""
+    producer = AIOKafkaProducer(**client_options(settings.kafka))
+    await producer.start()
+    for key, value in records:
+        await producer.send_and_wait(settings.topic(topic), value, key=key)
+    await producer.stop()
 
 
 async def send_batch(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -22,17 +22,9 @@ from stream.sink.clickhouse import ClickHouse
 from stream.worker.gauges import day_start
 from tests.support.events import conversion, encode
 from tests.support.ledger import Sender, all_committed, differences, ends
-from tests.support.raw_records import send_batch
+from tests.support.raw_records import send, send_batch
 from tests.support.warehouse import Warehouse
 from tests.support.workers import WorkerProcess, running
-
-
-async def send(settings: Settings, topic: str, records: list[tuple[bytes, bytes | None]]) -> None:
-    producer = AIOKafkaProducer(**client_options(settings.kafka))
-    await producer.start()
-    for key, value in records:
-        await producer.send_and_wait(settings.topic(topic), value, key=key)
-    await producer.stop()
 
 
 async def eventually(clickhouse: ClickHouse, sql: str, wanted: list[tuple[Any, ...]]) -> None:
