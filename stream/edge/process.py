@@ -11,6 +11,7 @@ from schemas.topics import CLICKS
 from stream.base import log, runfile
 from stream.base.admin import AdminServer
 from stream.base.clock import wall_clock
+from stream.base.descriptors import room_for
 from stream.base.listening import listen
 from stream.base.settings import Settings
 from stream.base.token_keys import token_keys
@@ -32,7 +33,8 @@ def serve(settings: Settings) -> None:
     """Run an edge until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: an address cannot be listened on, a key cannot be read, or another edge owns the spool.
+        SettingsError: an address cannot be listened on, a key cannot be read, another edge owns the spool, or the
+            system lets this one have too few files open.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     asyncio.run(Edge(settings).run())
@@ -56,6 +58,7 @@ class Edge:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         keys = token_keys(settings)
+        connections = _connections(settings)
         listening = listen(settings.edge.host, settings.edge.port)
         host, port = listening.getsockname()[:2]
         with Spool.of(settings, self._name, CLICKS) as spool:
@@ -64,7 +67,7 @@ class Edge:
             await follower.start()
             signer = Signer(keys.signing_id, keys.signing_key, settings.edge.number)
             handler = Handler(settings, follower, spool, signer)
-            server = Server(handler.handle, listening, max_connections=settings.edge.max_connections)
+            server = Server(handler.handle, listening, max_connections=connections)
             shipper = Shipper(spool, settings, CLICKS)
             server.start()
             try:
@@ -96,6 +99,19 @@ class Edge:
         left = max(0.0, budget - (time.monotonic() - started))
         await shipper.stop(int(left * 1000))
         _log.info("stopped", all_answered=answered, seconds=round(time.monotonic() - started, 3))
+
+
+def _connections(settings: Settings) -> int:
+    """How many there may be at once; with more than the system lets it have, the spool would be short of files."""
+    wanted = settings.edge.max_connections
+    room = room_for(wanted)
+    if room < wanted:
+        _log.warning(
+            "fewer connections than GUIDESTREAM_EDGE_MAX_CONNECTIONS: raise the hard limit of open files, or lower the setting",
+            connections=room,
+            wanted=wanted,
+        )
+    return room
 
 
 async def _publish(handler: Handler) -> None:

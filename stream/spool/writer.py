@@ -140,7 +140,10 @@ class Spool:
             self._drop("it is closed")
         if self._full:
             self._drop("it reached its cap")
-        free = self._max_bytes - sum(segments.sizes(self.directory).values())
+        try:
+            free = self._max_bytes - sum(segments.sizes(self.directory).values())
+        except OSError as error:
+            self._drop(f"its size cannot be read: {error.strerror}")
         if not self._suspect and self._size + need <= self._segment_bytes and need <= free:
             self._room = min(self._segment_bytes, self._size + free)
             return

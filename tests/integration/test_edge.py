@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
@@ -104,6 +104,21 @@ def test_a_connection_that_sends_half_a_request_does_not_hold_up_the_end(edge: E
         half.sendall(b"GET /a8Xk2Pq HTTP/1.1\r\nHost:")
         eventually(lambda: get(edge, "/nope").status_code == 404)
         assert edge.end() == 0
+
+
+def test_more_connections_than_files_that_may_be_open_wait_and_keep_no_tap_from_the_spool(
+    alone: dict[str, str],
+) -> None:
+    alone["GUIDESTREAM_SPOOL_SEGMENT_BYTES"] = "4096"  # a new file every few taps
+    with edge_process(alone, open_files=150) as edge, ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(base_url=edge.url, trust_env=False))
+        statuses = [client.get("/a8Xk2Pq").status_code]
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(("127.0.0.1", edge.port)))
+        statuses += [client.get("/a8Xk2Pq").status_code for _ in range(99)]
+        assert statuses == [302] * 100
+        assert len(edge.clicks()) == 100
+        assert "GUIDESTREAM_EDGE_MAX_CONNECTIONS" in (edge.settings.data.dir / "edge.log").read_text()
 
 
 def test_two_edges_of_one_machine_need_two_numbers(edge: EdgeProcess, alone: dict[str, str]) -> None:

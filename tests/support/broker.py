@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,19 @@ from stream.base.topics import delete_topics, ensure_topics
 from stream.embedded.lifeline import die_with_parent
 
 
-def start(command: str, environ: dict[str, str], log_file: Path, module: str = "stream") -> subprocess.Popen[bytes]:
-    """Start `guidestream COMMAND` with these settings alone; it dies with the test run."""
+def start(
+    command: str,
+    environ: dict[str, str],
+    log_file: Path,
+    module: str = "stream",
+    *,
+    under: Sequence[str] = (),
+) -> subprocess.Popen[bytes]:
+    """Start `guidestream COMMAND` with these settings alone, `under` another command; it dies with the test run."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with log_file.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", module, *command.split()],
+            [*under, sys.executable, "-m", module, *command.split()],
             env=inherited | environ,
             stdin=subprocess.DEVNULL,
             stdout=output,

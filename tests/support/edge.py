@@ -166,11 +166,14 @@ class EdgeProcess:
 
 
 @contextmanager
-def edge_process(environ: dict[str, str], name: str = "edge") -> Iterator[EdgeProcess]:
-    """A real edge, ready; it is gone afterwards."""
+def edge_process(
+    environ: dict[str, str], name: str = "edge", *, open_files: int | None = None
+) -> Iterator[EdgeProcess]:
+    """A real edge, ready, with a hard limit of open files, if need be; it is gone afterwards."""
     log = load(environ).data.dir / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    process = start("edge", environ, log)
+    under = ("sh", "-c", f'ulimit -n {open_files}; exec "$0" "$@"') if open_files else ()
+    process = start("edge", environ, log, under=under)
     try:
         yield EdgeProcess(environ, process, name, log)
     finally:

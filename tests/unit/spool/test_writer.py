@@ -189,6 +189,25 @@ def test_a_disk_that_refuses_is_a_full_spool(make: Make, monkeypatch: pytest.Mon
     assert [value for _, value in everything(spool.directory)] == [b"before", b"after"]
 
 
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EIO])
+def test_a_directory_that_cannot_be_listed_is_a_full_spool_and_counted(
+    make: Make, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    spool = make(segment_bytes=4096)
+
+    def refuse(directory: Path) -> dict[int, int]:
+        raise OSError(code, os.strerror(code), directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stream.spool.segments.sizes", refuse)
+        with pytest.raises(SpoolFullError, match=f"size cannot be read: {os.strerror(code)}"):
+            spool.append(b"k", b"lost")
+    spool.append(b"k", b"after")
+    spool.close()
+    assert [value for _, value in everything(spool.directory)] == [b"after"]
+    assert (counted(metrics.SPOOL_APPENDED, spool), counted(metrics.SPOOL_DROPPED, spool)) == (1, 1)
+
+
 @pytest.mark.parametrize("truncate_fails", [False, True])
 def test_a_half_written_record_harms_none_behind_it(
     make: Make, monkeypatch: pytest.MonkeyPatch, *, truncate_fails: bool
