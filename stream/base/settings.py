@@ -359,7 +359,7 @@ class Warehouse(Section):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Port = Field(8123, description="ClickHouse HTTP interface; 0 picks a free one")
     memory_mib: int = Field(2048, ge=256, description="max_server_memory_usage of the engine")
-    threads: int = Field(16, ge=1, le=256, description="requests served at once")
+    threads: int = Field(16, ge=2, le=256, description="requests served at once; the BI user gets at most half of them")
 
 
 class Prometheus(Section):

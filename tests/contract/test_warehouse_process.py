@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.clickhouse_http import writer
+from tests.support.clickhouse_http import reader, writer
 from tests.support.warehouse import Warehouse, running
 
 
@@ -151,3 +151,28 @@ def test_silent_and_endless_headers_are_bounded(warehouse: Warehouse) -> None:
                 connection.sendall(line)
                 sent += len(line)
         assert sent < 100_000_000
+
+
+def test_queries_of_dashboards_leave_turns_to_the_writer(tmp_path: Path) -> None:
+    answers: list[str] = []
+    minute = "SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1, max_threads = 1 FORMAT Null"
+    count = "SELECT countIf(query LIKE '%sleepEachRow%' AND query NOT LIKE '%countIf%') FROM system.processes"
+
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            answers.append(dashboard.post("/", content=minute).text)
+
+    queries = [threading.Thread(target=ask) for _ in range(8)]
+    with running(tmp_path, GUIDESTREAM_WAREHOUSE_THREADS="4") as started:
+        with reader(started) as dashboard, writer(started) as client:
+            for query in queries:
+                query.start()
+            while (under_way := client.post("/", content=count).text) in ("0\n", "1\n"):
+                time.sleep(0.02)
+            client.post("/", content="CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+            inserted = client.post("/", content="INSERT INTO t VALUES (1)").status_code
+            still_under_way = client.post("/", content=count).text
+            os.kill(started.pid, signal.SIGKILL)
+            for query in queries:
+                query.join()
+        assert (under_way, inserted, still_under_way, answers) == ("2\n", 200, "2\n", [])

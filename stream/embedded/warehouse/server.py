@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import orjson
@@ -51,13 +52,18 @@ class Warehouse:
     """Serves one engine."""
 
     def __init__(self, engine: Engine, users: Users, threads: int, clock: Callable[[], float]) -> None:
-        """`threads` requests are served at once; `clock` gives seconds that never go back."""
+        """`threads` requests, 2 or more, are served at once; `clock` gives seconds that never go back."""
         self._engine = engine
         self._users = users
         self._sessions = Sessions(clock)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._killer = ThreadPoolExecutor(1, thread_name_prefix="killer")
         self._turns = asyncio.Semaphore(threads)
+        # Dashboards may ask for minutes on end; the writer gives an insert up that waits for half a one.
+        self._shares: dict[Role, AbstractAsyncContextManager[None]] = {
+            Role.BI: asyncio.Semaphore(threads // 2),
+            Role.WRITER: contextlib.nullcontext(),
+        }
         self._running: set[str] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -73,7 +79,7 @@ class Warehouse:
             role = self._users.authenticate(call.user, call.password, anonymous=call.anonymous)
             native = call.native_answer
             await _invite(request)
-            async with self._turns, asyncio.timeout(BI_DEADLINE_S if role is Role.BI else None):
+            async with self._shares[role], self._turns, asyncio.timeout(BI_DEADLINE_S if role is Role.BI else None):
                 with self._only(query_id):
                     return await self._serve(request, call, role, query_id)
         except EngineError as error:
