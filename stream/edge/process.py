@@ -107,7 +107,7 @@ def _connections(settings: Settings) -> int:
     room = room_for(wanted)
     if room < wanted:
         _log.warning(
-            "fewer connections than GUIDESTREAM_EDGE_MAX_CONNECTIONS: raise the hard limit of open files, or lower the setting",
+            "the hard limit of open files is too low for GUIDESTREAM_EDGE_MAX_CONNECTIONS: raise it, or lower that",
             connections=room,
             wanted=wanted,
         )
