@@ -64,6 +64,7 @@ class Click(TypedDict):
     ip: NotRequired[str]
     """Prefix in CIDR form: 203.0.113.0/24, 2001:db8:1::/48."""
     ua: NotRequired[str]
+    """`(unreadable)`: it had bytes beyond ASCII, so that its platform is not known."""
     lang: NotRequired[str]
     """Accept-Language as sent."""
     ref: NotRequired[str]

@@ -8,6 +8,7 @@ from schemas.clicks import MAX_UTM, QR_QUERY, UTM_FIELDS, Fetch, Outcome, Visito
 from stream.base.country import country_of
 from stream.base.platforms import platform_of
 from stream.edge import rules
+from stream.edge.fetches import UNREADABLE
 from stream.edge.location import Target, passed, target
 from stream.edge.pages import Page, page
 from stream.edge.plan import Plan
@@ -63,7 +64,7 @@ def decide(facts: Facts, plan: Plan, now_ms: int, token: str) -> Decision:
 
 def _by_rules(facts: Facts, plan: Plan, now_ms: int, token: str) -> Decision:
     link = plan.link
-    platform = platform_of(facts.user_agent)
+    platform = platform_of(facts.user_agent) if facts.user_agent != UNREADABLE.text else ""
     extra: dict[str, str] = {}
     if plan.pass_names and facts.query:
         given = passed(facts.query, plan.pass_names, _LOOKED_AT)

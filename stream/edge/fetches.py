@@ -26,6 +26,10 @@ class Agent(NamedTuple):
     preview: bool
 
 
+UNREADABLE: Final = Agent("(unreadable)", preview=False)
+"""Who sent a text that the server cannot read, as phones do that have Chinese in their model's name."""
+
+
 # A few thousand user agents make up nearly all traffic, so this saves most of what reading them costs; the engine
 # lets 16 KiB of headers in, but such long ones are rare, and the bound holds 8 MB of usual ones.
 @lru_cache(maxsize=8192)

@@ -8,7 +8,7 @@ from schemas.clicks import MAX_LANGUAGE, MAX_REFERRER, MAX_USER_AGENT, VisitorKi
 from stream.base.addresses import Address, client_address, parse
 from stream.base.settings import Settings
 from stream.edge.decide import Facts
-from stream.edge.fetches import Agent, agent_of, fetch_of
+from stream.edge.fetches import UNREADABLE, Agent, agent_of, fetch_of
 from stream.edge.text import clean
 from stream.edge.visitors import ID_BYTES, DayHash, VisitorCookie, cookie_id
 from stream.registry.salts import utc_day
@@ -42,6 +42,8 @@ class Reader:
         headers = scope.headers
         header = headers.get
         agent = agent_of(header("user-agent", "")[:MAX_USER_AGENT])
+        if not agent.text and _unreadable(headers, "user-agent"):
+            agent = UNREADABLE
         language = _language(header("accept-language", "")[:MAX_LANGUAGE])
         referrer = header("referer", "")
         if referrer:
@@ -55,8 +57,10 @@ class Reader:
         visitor, set_cookie = "", ""
         kind: VisitorKind = "cookie"
         if self._cookie is not None:
-            visitor = self._cookie.read(header("cookie", ""))
-            if not visitor and fetch == "navigate":
+            cookies = header("cookie", "")
+            visitor = self._cookie.read(cookies)
+            # One that cannot be read may hold ours: another each time would make each tap a new visitor.
+            if not visitor and fetch == "navigate" and (cookies or not _unreadable(headers, "cookie")):
                 visitor = self._new_visitor()
                 set_cookie = self._cookie.write(visitor)
         if not visitor:
@@ -77,6 +81,11 @@ class Reader:
             self._day_hash = DayHash(snapshot.salt(utc_day(now_ms)) or self._own_salt)
             self._salted_day, self._salted_by = day, snapshot
         return self._day_hash.visitor(address.ip, agent.text, language)
+
+
+def _unreadable(headers: Any, name: str) -> bool:
+    """Whether a header that seems empty is there: of one with a byte beyond ASCII the server gives only the name."""
+    return name in headers and headers.get(name) is None
 
 
 @lru_cache(maxsize=4096)

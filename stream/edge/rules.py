@@ -21,7 +21,7 @@ from schemas.registry import Link, Variant
 
 
 def refusal(link: Link, platform: str, now_ms: int, zone: ZoneInfo) -> Outcome | None:
-    """The rule that keeps this visitor from the destination now, if one does."""
+    """The rule that keeps this visitor from the destination now, if one does; a platform not known ("") does not."""
     if link.disabled:
         return "disabled"
     if link.valid_from_ms is not None and now_ms < link.valid_from_ms:
@@ -30,7 +30,7 @@ def refusal(link: Link, platform: str, now_ms: int, zone: ZoneInfo) -> Outcome |
         return "expired"
     if link.hours is not None and not within_hours(link.hours, now_ms, zone):
         return "out_of_hours"
-    if link.platforms and platform not in link.platforms:
+    if link.platforms and platform not in link.platforms and platform:
         return "wrong_platform"
     return None
 

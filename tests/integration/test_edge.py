@@ -24,7 +24,11 @@ from stream.registry.writer import Writer
 from tests.support.edge import EdgeProcess, edge_process, seed, spooled
 from tests.support.registry import guide, link, owned, store, writes
 
-LINKS = [owned("g1", url="https://shop.example.com/p/1"), link("gone", 2, disabled=True)]
+LINKS = [
+    owned("g1", url="https://shop.example.com/p/1"),
+    link("gone", 2, disabled=True),
+    link("inWechat", 3, platforms=("wechat",)),
+]
 
 
 @pytest.fixture
@@ -43,7 +47,8 @@ def edge(alone: dict[str, str]) -> Iterator[EdgeProcess]:
 
 
 def get(edge: EdgeProcess, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(edge.url + path, headers=headers, follow_redirects=False, trust_env=False)
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return httpx.get(edge.url + path, headers=raw, follow_redirects=False, trust_env=False)
 
 
 def metric(edge: EdgeProcess, name: str) -> float:
@@ -76,6 +81,17 @@ def test_probes_and_metrics_are_on_the_admin_port_and_never_on_the_public_one(ed
     for path in ("/healthz", "/readyz", "/metrics"):
         assert httpx.get(edge.admin + path, trust_env=False).status_code == 200
         assert get(edge, path).status_code == 404
+
+
+def test_chinese_bytes_in_headers_make_no_new_visitors_and_close_no_link(edge: EdgeProcess) -> None:
+    for _ in range(2):
+        assert "set-cookie" not in get(edge, "/a8Xk2Pq", cookie="nick=李; gs_vid=" + "x" * 24).headers
+    assert get(edge, "/inWechat", user_agent="Android 13; 荣耀80) MicroMessenger/8.0.42").status_code == 302
+    assert get(edge, "/inWechat", user_agent="Android 13; HONOR 80)").status_code == 200
+    first, second, opened, refused = edge.clicks()
+    assert first["visitor"] == second["visitor"]
+    assert (first["visitor_kind"], opened["ua"]) == ("hash", "(unreadable)")
+    assert (opened["outcome"], refused["outcome"]) == ("redirected", "wrong_platform")
 
 
 def test_a_killed_edge_has_kept_every_answered_tap(edge: EdgeProcess) -> None:

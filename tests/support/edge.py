@@ -82,10 +82,14 @@ class Kept:
 
 
 class Headers:
-    """Request headers as the server hands them over: only printable ASCII values come through."""
+    """Request headers as the server hands them over: of values that are not printable ASCII only the names come."""
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+        self._names = {name.lower() for name, _ in lines}
         self._lines = [(name.lower(), value) for name, value in lines if value.isascii()]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
         """The first value."""

@@ -6,9 +6,11 @@ import pytest
 from schemas.registry import Record, Salt
 from schemas.token import Signer, verify
 from stream.base.errors import SpoolFullError
+from stream.base.platforms import platform_of
 from stream.base.settings import Settings, load
 from stream.edge.handler import Handler
 from stream.edge.unknown import ROBOTS
+from stream.enrich.bots import verdict_of
 from stream.registry.snapshot import Snapshot
 from tests.support.edge import NOW_MS, SAFARI, WECHAT, Answer, Kept, Registry, Scope, snapshot
 from tests.support.registry import guide, link, owned, store
@@ -116,6 +118,28 @@ def test_without_cookies_visitors_are_hashes_with_the_days_salt() -> None:
     assert one == same
     assert len({one, neighbour, next_day}) == 3
     assert {click["visitor_kind"] for click in edge.clicks} == {"hash"}
+
+
+def test_a_cookie_header_that_cannot_be_read_is_a_visitor_of_the_day_and_not_a_new_one_each_time() -> None:
+    edge = Edge(link())
+    for cookie in ("nick=李; gs_vid=" + "x" * 24, "nick=李"):
+        assert "set-cookie" not in edge.get("/a8Xk2Pq", header_lines=headers(Cookie=cookie)).headers
+    assert "set-cookie" in edge.get("/a8Xk2Pq", header_lines=headers(Cookie="")).headers
+    one, same, new = edge.clicks
+    assert [click["visitor_kind"] for click in edge.clicks] == ["hash", "hash", "cookie"]
+    assert one["visitor"] == same["visitor"] != new["visitor"]
+
+
+def test_an_app_that_cannot_be_read_is_refused_nowhere_and_no_robot() -> None:
+    edge = Edge(link(platforms=("wechat",), platform_urls=(("qq", "https://qq.example.com/"),)))
+    lines = [("User-Agent", WECHAT.replace("iPhone", "荣耀80")), ("Accept-Language", "zh-CN")]
+    assert edge.get("/a8Xk2Pq", header_lines=lines).headers["location"].startswith("https://shop.example.com/p/1?")
+    for unknown in ([("User-Agent", "")], []):
+        assert edge.get("/a8Xk2Pq", header_lines=unknown).status == 200
+    assert [click["outcome"] for click in edge.clicks] == ["redirected", "wrong_platform", "wrong_platform"]
+    assert [click.get("ua") for click in edge.clicks] == ["(unreadable)", None, None]
+    assert platform_of("(unreadable)") == "other"
+    assert verdict_of("(unreadable)", "navigate", no_language=False).is_human
 
 
 def test_edges_with_the_same_salt_agree_about_a_visitor() -> None:

@@ -36,6 +36,10 @@ def test_each_rule_refuses_on_its_own(fields: dict[str, Any], outcome: str | Non
     assert rules.refusal(link(**fields), "wechat", NOW_MS, SHANGHAI) == outcome
 
 
+def test_a_platform_that_is_not_known_is_not_refused() -> None:
+    assert rules.refusal(link(platforms=("mobile",)), "", NOW_MS, SHANGHAI) is None
+
+
 def test_the_first_rule_in_order_names_the_outcome() -> None:
     broken: list[tuple[str, dict[str, Any]]] = [
         ("disabled", {"disabled": True}),
