@@ -9,12 +9,14 @@ from typing import Any, Final, NamedTuple, Protocol
 from schemas.rejects import Reject
 from stream.base.errors import InputError, SpoolFullError
 from stream.imports.journal import Counts, Mark
+from stream.imports.repeats import Repeats, rest_of
 from stream.imports.report import Report
 from stream.imports.rows import BadRow, Rows
 from stream.intake import Outcome
 from stream.intake.outcome import rejected
-from stream.mapping import Mapper, Result, Skipped, Table, compile_mapping
+from stream.mapping import Event, Mapper, Result, Skipped, Table, compile_mapping
 from stream.mapping import Mapping as Rules
+from stream.mapping.text import quoted
 
 SLICE_ROWS: Final = 500
 """Rows between two looks at the rest of the process: about 20 ms."""
@@ -58,6 +60,7 @@ class Import:
         self.first: list[Problem] = []
         """The first problems of this run."""
         self._rows, self._mapper, self._taker, self._report = rows, mapper, taker, report
+        self._repeats, self._rest = Repeats(), rest_of(rows)
         self._mark = mark
         self._counts = copy(mark.counts)
         self._number = mark.number
@@ -79,6 +82,9 @@ class Import:
         left = SLICE_ROWS
         for number, payload in self._rows.rows():
             if number <= after:
+                self._recall(payload)
+                if not number % SLICE_ROWS:
+                    await asyncio.sleep(0)
                 continue
             await self._row(number, payload, hooks)
             left -= 1
@@ -107,10 +113,7 @@ class Import:
         wrong = passed = False
         for result in self._mapper.events(payload):
             if type(result) is dict:
-                try:
-                    outcome = self._taker.take(result)
-                except SpoolFullError:
-                    outcome = await self._later(result, hooks)
+                outcome = self._contradiction(payload, result) or await self._taken(result, hooks)
             elif type(result) is Skipped:
                 passed = True
                 continue
@@ -137,8 +140,27 @@ class Import:
                 detail = f"{detail} (from {_either(tuple(columns))})"
         return Problem(number, outcome.field or "row", detail)
 
-    async def _later(self, event: dict[str, Any], hooks: Hooks) -> Outcome:
-        """Take an event once there is room again."""
+    def _recall(self, payload: Any) -> None:
+        """Know again what a row that was taken by a run before this one has made."""
+        if type(payload) is not BadRow:
+            for result in self._mapper.events(payload):
+                if type(result) is dict:
+                    self._contradiction(payload, result)
+
+    def _contradiction(self, payload: Any, event: Event) -> Outcome | None:
+        """The outcome of an event whose id a row before has made of something else."""
+        self._repeats.tell_apart(event, lambda: self._rest(payload))
+        if not self._repeats.contradicts(event):
+            return None
+        says = "is of a row before this one as well, which says something else; give each row an id of its own"
+        return rejected("", Reject("out_of_range", f"event_id: {quoted(event['event_id'])} {says}"))
+
+    async def _taken(self, event: Event, hooks: Hooks) -> Outcome:
+        """Take an event; when there is no room, once there is again."""
+        try:
+            return self._taker.take(event)
+        except SpoolFullError:
+            pass
         while hooks.room:
             await hooks.room()
             try:

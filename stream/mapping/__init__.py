@@ -50,14 +50,15 @@ every part of a text; paths that begin with ``item`` look into the item (``item.
 **Template** (``event_id``): text with ``{names}`` of fields of the event, of ``properties.NAME``, or of ``vars``, a
 table of values that are for templates alone. A list of templates: the first whose names all lead to something. Instead
 of a template ``{ prefix = "cost", hash = ["occurred_at", "amount"] }`` makes an id of those fields where the source has
-none; name no personal data there, because a short secret can be guessed from its hash. The id is the idempotency key:
-it must be the same when the same thing comes again, by whatever way.
+none; name no personal data there, because a short secret can be guessed from its hash. With ``numbered = true`` rows of
+one file that have such an id in common, but differ in a column that is not read, are numbered: they are things of their
+own. The id is the idempotency key: it must be the same when the same thing comes again, by whatever way.
 
 Money is exact (never a binary fraction) and is refused rather than rounded. Numbers that a spreadsheet has shortened
 (`1.23457E+18`) are refused as ids.
 """
 
-from stream.mapping.apply import Mapper, Result, Skipped, compile_mapping
+from stream.mapping.apply import Event, Mapper, Result, SharedId, Skipped, compile_mapping
 from stream.mapping.read import KEYS, Problems, read_mapping
 from stream.mapping.shapes import Nested, Table
 from stream.mapping.spec import Mapping
@@ -66,11 +67,13 @@ from stream.mapping.unpack import MAX_DEPTH, depth_exceeds
 __all__ = [
     "KEYS",
     "MAX_DEPTH",
+    "Event",
     "Mapper",
     "Mapping",
     "Nested",
     "Problems",
     "Result",
+    "SharedId",
     "Skipped",
     "Table",
     "compile_mapping",

@@ -22,6 +22,12 @@ Items = Callable[[Any], Sequence[Any]]
 MakeId = Callable[[Event, Dict[str, Any]], str]
 
 
+class SharedId(str):
+    """An id by a hash with `numbered`: rows that are not the same may have it in common."""
+
+    __slots__ = ()
+
+
 class Skipped(NamedTuple):
     """A payload, or one event of it, that the mapping passes over."""
 
@@ -131,8 +137,11 @@ def _sources(rule: Rule, shape: Shape) -> dict[str, list[str]]:
     properties = ((f"properties.{name}", value) for name, value in rule.properties)
     named = (*rule.fields, *properties, *rule.variables)
     found = {name: [path for path in value.paths if _leads(shape, (path,))] for name, value in named}
-    names = [name for way in rule.event_id if isinstance(way, Template) for _, name in way.parts]
-    return found | {"event_id": [path for name in names for path in found.get(name, ())]}
+    templates = [name for way in rule.event_id if isinstance(way, Template) for _, name in way.parts]
+    hashed = [name for way in rule.event_id if isinstance(way, Hashed) for name in way.names]
+    # Where there is a column for an id, a hash is what is made without.
+    ids = ([path for name in names for path in found.get(name, ())] for names in (templates, hashed))
+    return found | {"event_id": next(filter(None, ids), [])}
 
 
 def _step(rule: Rule, outer: Shape, shape: Shape, sources: Dict[str, Sequence[str]]) -> _Step:
@@ -277,7 +286,8 @@ def _filled(template: Template) -> MakeId:
 def _hashed(way: Hashed) -> MakeId:
     def digest(event: Event, names: Dict[str, Any]) -> str:
         text = orjson.dumps([named(event, names, name) for name in way.names])
-        return f"{way.prefix}:{blake2b(text, digest_size=16).hexdigest()}"
+        made = f"{way.prefix}:{blake2b(text, digest_size=16).hexdigest()}"
+        return SharedId(made) if way.numbered else made
 
     return digest
 

@@ -252,9 +252,9 @@ class _Rule:
                 self._known([name for _, name in template.parts if name], names, where)
                 yield template
             elif isinstance(way, dict) and isinstance(way.get("prefix"), str) and _words(way.get("hash")):
-                self._unknown(way, ("prefix", "hash"), where)
+                self._unknown(way, ("prefix", "hash", "numbered"), where)
                 self._known(way["hash"], names, where)
-                yield Hashed(way["prefix"], tuple(way["hash"]))
+                yield Hashed(way["prefix"], tuple(way["hash"]), self._flag(way, "numbered", where))
             else:
                 self._problems.add(where, "give a template, { prefix = ..., hash = [names] }, or a list of these")
 

@@ -68,6 +68,8 @@ class Hashed:
 
     prefix: str
     names: tuple[str, ...]
+    numbered: bool = False
+    """Rows that differ elsewhere are things of their own."""
 
 
 @dataclass(frozen=True, slots=True)

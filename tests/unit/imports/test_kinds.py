@@ -30,6 +30,93 @@ def test_messages_are_known_by_their_id_or_by_what_they_are(file: Path) -> None:
     assert (found.counts.duplicate, [(problem.row, problem.field) for problem in found.problems]) == (1, [(5, "type")])
 
 
+def test_messages_of_one_minute_that_differ_in_any_column_are_messages_of_their_own(file: Path) -> None:
+    head = "发送时间,方向,客户ID,导购ID,内容\n"
+    rows = [f"2026-11-01 10:00,客户,c1,g1,{text}\n" for text in ("在吗", "有货吗", "在吗", "13800138000")]
+    file.write_text(head + "".join(rows))
+    found = taken(file, "messages")
+    assert (found.counts.accepted, found.counts.duplicate, found.problems) == (3, 1, [])
+    one, *more = (event["event_id"] for event in found.events)
+    assert more == [f"{one}:2", f"{one}:3"], "their ids say nothing about the text"
+    file.write_text(head + "".join(reversed(rows)))
+    again = taken(file, "messages")
+    assert {event["event_id"] for event in again.events} == {one, *more}
+
+
+def test_messages_of_one_minute_that_nothing_tells_apart_are_one(file: Path) -> None:
+    file.write_text("发送时间,方向,客户ID,导购ID\n" + "2026-11-01 10:00,客户,c1,g1\n" * 2)
+    found = taken(file, "messages")
+    assert (found.counts.accepted, found.counts.duplicate, found.problems) == (1, 1, [])
+
+
+def test_lines_of_json_without_an_id_are_told_apart_too(tmp_path: Path) -> None:
+    file = tmp_path / "messages.ndjson"
+    line = '{"time":"2026-11-01 10:00","direction":"in","customer_id":"c1","guide_id":"g1","text":%s}\n'
+    file.write_text("".join(line % text for text in ('"a"', '{"b":[1]}', '"a"')))
+    found = taken(file, "messages")
+    assert (found.counts.accepted, found.counts.duplicate, found.problems) == (2, 1, [])
+
+
+def test_costs_of_one_day_that_differ_in_any_column_are_costs_of_their_own(file: Path) -> None:
+    file.write_text("日期,金额,备注\n" + "".join(f"2026-11-11,100,{text}\n" for text in ("海报", "红包", "海报")))
+    found = taken(file, "costs")
+    assert (found.counts.accepted, found.counts.duplicate) == (2, 1)
+
+
+def test_every_sub_order_is_an_order(file: Path) -> None:
+    file.write_text(
+        "主订单编号,子订单编号,订单付款时间,实付金额\n"
+        "D1,D1-1,2026-11-01 10:00:00,100\n"
+        "D1,D1-2,2026-11-01 10:00:00,250\n"
+        "D2,,2026-11-01 10:00:00,9\n"
+    )
+    found = taken(file)
+    assert [(event["event_id"], event["amount"]) for event in found.events] == [
+        ("order_paid:D1-1", "100"),
+        ("order_paid:D1-2", "250"),
+        ("order_paid:D2", "9"),
+    ]
+
+
+def test_rows_of_one_order_that_contradict_each_other_are_problems(file: Path) -> None:
+    file.write_text(
+        "主订单编号,商品,订单付款时间,实付金额\n"
+        "D1,鞋,2026-11-01 10:00:00,100\n"
+        "D1,帽,2026-11-01 10:00:00,250\n"
+        "D2,鞋,2026-11-01 10:00:00,350\n"
+        "D2,帽,2026/11/1 10:00,350.00\n"
+    )
+    found = taken(file)
+    assert [event["amount"] for event in found.events] == ["100", "350"]
+    assert (found.counts.duplicate, found.counts.wrong) == (1, 1), "what says the same is repeated"
+    (problem,) = found.problems
+    assert (problem.row, problem.field) == (3, "event_id")
+    assert problem.detail == (
+        "'order_paid:D1' is of a row before this one as well, which says something else; "
+        "give each row an id of its own (from 主订单编号)"
+    )
+
+
+def test_a_row_that_was_refused_does_not_stand_in_the_way_of_the_right_one(file: Path) -> None:
+    file.write_text("order_id,paid_at,amount\nO1,2026-11-01,?\nO1,2026-11-01,5\n")
+    found = taken(file)
+    assert ([event["amount"] for event in found.events], len(found.problems)) == (["5"], 1)
+
+
+def test_a_customer_of_several_guides_has_what_each_of_them_says(file: Path) -> None:
+    file.write_text(
+        "客户ID,导购ID,添加时间,标签,其他ID,授权,授权时间\n"
+        "c1,g1,2026-11-01 10:00,VIP,c9,是,2026-11-05\n"
+        "c1,g2,2026-11-02 10:00,VIP,c9,是,2026-11-05\n"
+        "c1,g3,2026-11-02 10:00,,,否,2026-11-05\n"
+    )
+    found = taken(file, "customers")
+    assert (found.counts.accepted, found.counts.duplicate) == (8, 1)
+    (problem,) = found.problems
+    assert problem.row == 4
+    assert problem.detail.endswith("give each row an id of its own (from 客户ID or 授权时间 or 添加时间)")
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

@@ -78,6 +78,31 @@ def test_a_killed_import_goes_on_and_ends_as_if_it_had_not_been_killed(
     assert path.read_bytes() == whole_report.read_bytes()
 
 
+def test_an_import_that_goes_on_knows_what_the_rows_before_have_said(file: Path) -> None:
+    file.write_text(csv_text([order(1), order(2), order(1, 实付金额="7"), order(2)]))
+    kept = Kept()
+    running = importing(file, kept, Mark(3, Counts(rows=2, accepted=2)))
+    counts = asyncio.run(running.run(Hooks()))
+    running._rows.close()
+    assert (counts.rows, counts.accepted, counts.wrong) == (4, 3, 1)
+    assert [problem.row for problem in running.first] == [4]
+
+
+def test_messages_are_numbered_alike_when_an_import_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "messages.csv"
+    rows = "".join(f"2026-11-01 10:00,客户,c1,g1,{text}\n" for text in "abcdef")
+    path.write_text("发送时间,方向,客户ID,导购ID,内容\n" + rows)
+    kept = Kept()
+    for after in (0, 4):
+        opened = open_rows(path, encoding="auto", sheet="")
+        mapper = mapper_of(load_mapping("messages", None, ZONE), opened)
+        asyncio.run(Import(opened, mapper, memory(kept), Mark(after)).run(Hooks()))
+        opened.close()
+    ids = [event["event_id"] for _, event in kept.records]
+    assert len(set(ids)) == 6
+    assert ids[6:] == ids[3:6]
+
+
 def test_what_is_saved_was_taken_a_tick_before(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE_ROWS", 10)
     monkeypatch.setattr(module, "TICK_SECONDS", 0)
