@@ -30,6 +30,8 @@ from stream.embedded.output import Output, lines_of
 _PROBE_S: Final = 0.05
 _KEPT_LINES: Final = 12
 """Of a child's output, for the message when it fails."""
+_NOT_RUN: Final = 126
+"""In place of the exit code of what the system refuses to run, as a shell has it."""
 
 _log = log.get(__name__)
 
@@ -64,11 +66,16 @@ class Patience:
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
     healthy_s: float = 60.0
-    """After so long without dying the next pause is the first one again."""
+    """After so long without dying the next pause of a process that was ready is the first one again."""
     ready_s: float = 300.0
-    """The broker's very first start downloads 43 MiB."""
+    """The broker's very first start downloads 43 MiB. A one-shot has no deadline: large data may take it hours."""
     tries: int = 5
     """Of a process that was never ready."""
+
+    def pause_s(self, failures: int) -> float:
+        """How long to wait after so many failures in a row."""
+        # It is at its longest long before the power of a process that fails for hours would be no float any more.
+        return min(self.longest_pause_s, self.first_pause_s * 2.0 ** min(failures - 1, 64))
 
 
 class GaveUpError(GuidestreamError):
@@ -211,11 +218,12 @@ class Supervisor:
             if code == RejectLimitError.exit_code:
                 self._leave_down(child)
                 return
-            failures = 1 if monotonic() - began > self._patience.healthy_s else failures + 1
+            was_healthy = child.ready.is_set() and monotonic() - began > self._patience.healthy_s
+            failures = 1 if was_healthy else failures + 1
             if self._is_hopeless(child, code, failures):
                 self._give_up(child, code)
                 return
-            pause_s = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2 ** (failures - 1))
+            pause_s = self._patience.pause_s(failures)
             _log.warning("ended, is started again", name=child.spec.name, exit_code=code, pause_s=pause_s)
             await self._pause(pause_s)
 
@@ -242,14 +250,28 @@ class Supervisor:
 
     async def _live_once(self, child: _Child) -> int:
         """Start it, watch it, and leave nothing of it behind; its exit code."""
-        spec = child.spec
+        try:
+            process, reading = await self._spawn(child)
+        except OSError as error:  # a program for another machine, no memory for a fork, too many open files
+            child.last_lines.append(str(error))
+            return _NOT_RUN
+        try:
+            await self._until_ready(child, process)
+            return await process.wait()
+        finally:
+            await self._end(child.spec, process)
+            await asyncio.wait({reading}, timeout=1)  # longer only when a grandchild has left the group
+            reading.cancel()
+
+    async def _spawn(self, child: _Child) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+        """The process, and the task that reads what it says until nobody has its output open."""
         # A pipe of our own: asyncio's would hold `wait` up for as long as a grandchild keeps it open.
         ours, theirs = os.pipe()
         reading = asyncio.create_task(self._read(child, ours))
         try:
-            process = child.process = await asyncio.create_subprocess_exec(
-                *spec.command,
-                env=spec.environ,
+            child.process = await asyncio.create_subprocess_exec(
+                *child.spec.command,
+                env=child.spec.environ,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=theirs,
                 stderr=theirs,
@@ -258,13 +280,7 @@ class Supervisor:
             )
         finally:
             os.close(theirs)
-        try:
-            await self._until_ready(child, process)
-            return await process.wait()
-        finally:
-            await self._end(spec, process)
-            await asyncio.wait({reading}, timeout=1)  # longer only when a grandchild has left the group
-            reading.cancel()
+        return child.process, reading
 
     async def _read(self, child: _Child, descriptor: int) -> None:
         async for line in lines_of(descriptor):
@@ -272,9 +288,11 @@ class Supervisor:
             self._output.write(child.spec.name, line)
 
     async def _until_ready(self, child: _Child, process: asyncio.subprocess.Process) -> None:
+        if child.spec.once:
+            return
         deadline = monotonic() + self._patience.ready_s
         while process.returncode is None and monotonic() < deadline:
-            if not child.spec.once and await child.spec.ready(process.pid):
+            if await child.spec.ready(process.pid):
                 child.ready.set()
                 return
             await asyncio.sleep(_PROBE_S)
@@ -314,6 +332,6 @@ class Supervisor:
             await follower.wait()
         if child.life is not None:
             child.life.cancel()
-            with suppress(asyncio.CancelledError, GaveUpError):
-                await child.life
+            # `start` or `wait` has raised what a life ended with; the others are stopped whatever that was.
+            await asyncio.gather(child.life, return_exceptions=True)
         gone.set()

@@ -125,6 +125,10 @@ async def test_pauses_between_starts_grow_and_are_short_again_after_a_healthy_ti
     assert await pauses_of(Patience(first_pause_s=1, longest_pause_s=4, healthy_s=0.01)) == [1, 1, 1, 1]
 
 
+def test_a_process_that_fails_for_days_is_still_started_again() -> None:
+    assert Patience(longest_pause_s=30).pause_s(100_000) == 30
+
+
 async def test_what_refuses_its_input_stays_down_and_the_others_go_on(scene: Scene) -> None:
     refuses = "print('80 of 100 events would be rejected'); note('refused'); sys.exit(3)"
     supervisor = scene.supervisor(scene.process("edge"), scene.process("worker", refuses))
@@ -179,12 +183,58 @@ async def test_the_others_go_on_without_an_optional_one_that_cannot_be_started(s
     await supervisor.stop()
 
 
+async def test_the_others_go_on_without_an_optional_one_that_cannot_be_run(scene: Scene, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.write_bytes(b"\x7fELF of another machine")
+    foreign.chmod(0o755)
+    extra = Process("extra", (str(foreign),), {}, after=("edge",), optional=True)
+    supervisor = scene.supervisor(scene.process("edge"), extra)
+    with structlog.testing.capture_logs() as said:
+        await supervisor.start()
+    assert "Exec format error" in said[-1]["error"]
+    assert supervisor.pid("edge") is not None
+    await supervisor.stop()
+    assert scene.diary() == ["started edge", "stopped edge"]
+
+
+async def test_what_cannot_be_run_is_quoted_with_the_reason(scene: Scene, tmp_path: Path) -> None:
+    supervisor = scene.supervisor(scene.process("edge"), Process("worker", (str(tmp_path / "missing"),), {}))
+    with pytest.raises(GaveUpError, match=r"worker cannot be started \(exit code 126\):\n(.*\n)*.*No such file"):
+        await supervisor.start()
+    await supervisor.stop()
+    assert supervisor.pid("edge") is None
+
+
+async def test_whatever_a_child_ends_with_the_others_are_stopped_in_order(scene: Scene) -> None:
+    async def broken(_pid: int) -> bool:
+        raise ValueError("a probe that cannot read its answer")
+
+    supervisor = scene.supervisor(
+        scene.process("store"), scene.process("reader", after=("store",)), replace(scene.process("edge"), ready=broken)
+    )
+    with pytest.raises(ValueError, match="probe"):
+        await supervisor.start()
+    await supervisor.stop()
+    assert all(supervisor.pid(name) is None for name in ("store", "reader", "edge"))
+
+
 async def test_a_process_that_is_not_ready_in_time_is_stopped_and_counts_as_a_failure(scene: Scene) -> None:
     never = replace(scene.process("worker"), ready=_never)
-    supervisor = scene.supervisor(never, patience=Patience(first_pause_s=0.01, ready_s=0.3, tries=2))
+    # As it is by default, the time to get ready is longer than the one that clears what ready processes did wrong.
+    patience = Patience(first_pause_s=0.01, healthy_s=0.1, ready_s=0.3, tries=2)
+    supervisor = scene.supervisor(never, patience=patience)
     with pytest.raises(GaveUpError, match="worker"):
-        await supervisor.start()
+        async with asyncio.timeout(20):
+            await supervisor.start()
     assert supervisor.pid("worker") is None
+
+
+async def test_a_one_shot_may_take_as_long_as_it_takes(scene: Scene) -> None:
+    schema = scene.process("schema", "time.sleep(0.5); note('done'); sys.exit(0)", once=True)
+    supervisor = scene.supervisor(schema, patience=replace(QUICK, ready_s=0.1))
+    await supervisor.start()
+    assert scene.diary() == ["started schema", "done schema"]
+    await supervisor.stop()
 
 
 async def test_one_that_ignores_sigterm_is_killed_after_its_deadline_and_the_rest_still_stop(scene: Scene) -> None:
