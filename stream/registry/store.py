@@ -2,14 +2,17 @@
 
 Blocks of keys and values, each with its CRC: a head, links, all else, an end with the number of records. The file is
 written beside and renamed, so a reader finds the old one or the new one; what does not check out is no snapshot. It
-holds salts: only its owner may read it.
+holds salts: only its owner may read it, and what a killed process left half-written goes with the next save.
 """
 
+import fcntl
 import os
 import struct
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, replace
+from glob import escape
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO, Final
@@ -32,6 +35,8 @@ _CRC: Final = struct.Struct("<I")
 _MAX_BLOCK: Final = 1 << 30
 """A damaged length must not become an allocation of its size."""
 _FRESH_MS: Final = 12 * 3_600_000
+_RANDOM: Final = "?" * 8
+"""What tempfile adds to a name."""
 _logger = log.get(__name__)
 
 
@@ -68,7 +73,7 @@ def save(path: Path, snapshot: Snapshot, *, saved_ms: int) -> None:
         OSError: the disk refused; the file that was there still is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+    with _saving(path), NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
         try:
             for kind, keys, values in _blocks(snapshot, saved_ms):
                 _write(file, kind, keys, values)
@@ -78,6 +83,25 @@ def save(path: Path, snapshot: Snapshot, *, saved_ms: int) -> None:
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _saving(path: Path) -> Iterator[None]:
+    """Shows other processes that a save is under way; removes first what killed ones left, unless one is.
+
+    Edge and API of one machine save to the same path. Leftovers hold salts, which nobody else would ever delete.
+    """
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for leftover in path.parent.glob(f"{escape(path.name)}{_RANDOM}"):
+                leftover.unlink()
+        with suppress(OSError):  # a file system without such locks: then nothing is removed either
+            fcntl.flock(directory, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(directory)
 
 
 def load(path: Path) -> tuple[Snapshot, int]:

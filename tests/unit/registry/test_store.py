@@ -1,4 +1,8 @@
 import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +98,60 @@ def test_a_disk_that_refuses_leaves_the_file_that_was_there(tmp_path: Path, monk
         store.save(path, Builder().build(1), saved_ms=NOW)
     assert store.load(path) == (some(), NOW)
     assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
+
+
+@pytest.fixture
+def writing(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts a process that saves a salt to tmp_path/snapshot, and stops in the middle of it."""
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        from stream.registry import store
+        from stream.registry.snapshot import Builder
+        def stopped(_):
+            print("writes", flush=True)
+            signal.pause()
+        os.fsync = stopped
+        builder = Builder()
+        builder.load_salts({"2026-11-22": b"secret" * 6})
+        store.save(Path(sys.argv[1]), builder.build(), saved_ms=1)
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "snapshot")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writes\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_what_a_killed_process_left_half_written_is_gone_with_the_next_save(
+    tmp_path: Path, writing: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    other_topic = tmp_path / "snapshot.of.another.topic"
+    other_topic.touch()
+    for _ in range(2):
+        process = writing()
+        process.kill()
+        process.wait()
+    path = tmp_path / "snapshot"
+    store.save(path, some(), saved_ms=NOW)
+    assert {file.name for file in tmp_path.iterdir()} == {"snapshot", other_topic.name}
+    assert store.load(path) == (some(), NOW)
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path, writing: Callable[[], subprocess.Popen[bytes]]) -> None:
+    writing()
+    (half,) = tmp_path.iterdir()
+    store.save(tmp_path / "snapshot", some(), saved_ms=NOW)
+    assert {file.name for file in tmp_path.iterdir()} == {"snapshot", half.name}
 
 
 def test_a_forgotten_salt_stays_forgotten(tmp_path: Path) -> None:
