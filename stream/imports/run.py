@@ -16,7 +16,7 @@ from stream.intake import Outcome
 from stream.intake.outcome import rejected
 from stream.mapping import Event, Mapper, Result, Skipped, Table, compile_mapping
 from stream.mapping import Mapping as Rules
-from stream.mapping.text import quoted
+from stream.mapping.text import folded, quoted
 
 SLICE_ROWS: Final = 500
 """Rows between two looks at the rest of the process: about 20 ms."""
@@ -190,7 +190,8 @@ def mapper_of(rules: Rules, rows: Rows) -> Mapper:
     if rows.columns is None:
         return mapper
     used = [rows.columns[index] for index in used_columns(rows)]
-    twice = sorted({name for name in used if [column.casefold() for column in rows.columns].count(name.casefold()) > 1})
+    names = list(map(folded, rows.columns))
+    twice = sorted({name for name in used if names.count(folded(name)) > 1})
     if twice:
         raise InputError(f"has the column {twice[0]} twice; leave one out", field="file")
     if not mapper.possible:

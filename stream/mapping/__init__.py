@@ -30,7 +30,7 @@ those of the tables that an import knows by itself, which are good examples. ::
 ``absolute`` of money: ``true`` drops a minus sign, as refunds have it in some exports
 ``format``   of a time, or a list to be tried in turn: ``auto`` (the default), ``iso``, ``epoch_s``, ``epoch_ms``,
              ``excel`` (days since 1899-12-30) or a pattern such as ``%Y-%m-%d %H:%M:%S``
-``map``      table of words: what comes -> what it means
+``map``      table of words: what comes -> what it means; words are compared as names of columns are, see below
 ``unknown``  a word that ``map`` does not have: ``reject`` (the default), ``skip`` the event, or ``keep`` the word
 ``where``    conditions on the items of a path with ``[]``
 ============ ==========================================================================================================
@@ -42,7 +42,7 @@ Nothing, ``null`` and empty text are the same: the path leads to nothing.
 
 **Condition** (``when``, ``where``): path = word, or list of words of which one must be there; ``true``: leads to
 something; ``false``: to nothing; ``{ not = [...] }``: to none of these words; ``{ zero = false }``: to an amount that
-is not zero.
+is not zero. Case, width and outer spaces of words do not matter.
 
 **Each**: ``each = "refunds"`` applies the rule to every item of a list, ``each = { from = "tags", split = ",;" }`` to
 every part of a text; paths that begin with ``item`` look into the item (``item.id``) or are it (``item``).

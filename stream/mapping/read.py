@@ -216,6 +216,10 @@ class _Rule:
         if not isinstance(words, dict) or not words or not all(isinstance(word, str) for word in words.values()):
             self._problems.add(f"{where}.map", "give a table of what comes -> what it means")
             return None
+        meanings: dict[str, str] = {}
+        for word, meaning in words.items():
+            if meanings.setdefault(text.folded(word), meaning) != meaning:
+                self._problems.add(f"{where}.map", f"{word[:40]!r} is there in another spelling, as something else")
         return tuple(words.items())
 
     def _conditions(self, raw: Any, where: str) -> Iterator[Condition]:

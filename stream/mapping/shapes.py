@@ -1,9 +1,10 @@
 """What a payload looks like, and so how a path is followed: nested objects and lists, or a row of a table."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
+
+from stream.mapping.text import folded
 
 Getter = Callable[[Any], Any]
 """From a payload what a path leads to; None for nothing."""
@@ -55,14 +56,14 @@ class Table:
 
     def __init__(self, columns: Sequence[str], clean: Getter) -> None:
         # Of two columns with one name the first counts.
-        self._index = {column_name(name): index for index, name in reversed(list(enumerate(columns)))}
+        self._index = {folded(name): index for index, name in reversed(list(enumerate(columns)))}
         self._clean = clean
         self.used: set[int] = set()
         """Columns that some path led to."""
 
     def getter(self, path: str) -> Getter | None:
         """See `Shape`."""
-        index = self._index.get(column_name(path))
+        index = self._index.get(folded(path))
         if index is None:
             return None
         self.used.add(index)
@@ -91,11 +92,6 @@ class WithItem:
         inside = _inside(path)
         found = self._whole.items(path) if inside is None else Nested().items(inside) if inside else None
         return found and (_of(found[0], 0 if inside is None else 1), found[1])
-
-
-def column_name(text: str) -> str:
-    """One spelling of a column's name: `订单号 `, `ORDER_ID` and full-width letters are what they look like."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def _inside(path: str) -> str | None:

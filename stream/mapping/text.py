@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -54,6 +55,11 @@ def word(raw: Any) -> str:
     return str(raw) if isinstance(raw, int | float) else ""
 
 
+def folded(text: str) -> str:
+    """One spelling of what looks alike to people: `订单号 `, `ORDER_ID`, `Cancelled` and full-width letters."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
 def plain(raw: Any) -> Any:
     """Text, number or flag as it came."""
     if isinstance(raw, str | bool):
@@ -74,7 +80,7 @@ def number(raw: Any) -> int | float:
 
 def flag(raw: Any) -> bool:
     """Yes or no."""
-    known = word(raw).casefold()
+    known = folded(word(raw))
     if known in _YES:
         return True
     if known in _NO:

@@ -48,13 +48,13 @@ def compile_value(value: Value, shape: Shape) -> Read | None:
 def compile_test(condition: Condition, shape: Shape) -> Test:
     """Whether a payload meets a condition; it never raises."""
     finders = [finder for finder in (_finder(path, shape) for path in condition.paths) if finder]
-    words = None if condition.words is None else frozenset(condition.words)
+    words = None if condition.words is None else frozenset(map(texts.folded, condition.words))
     negated, amount = condition.negated, condition.amount
 
     def test(payload: Any) -> bool:
         there: Sequence[Any] = next(filter(None, (find(payload) for find in finders)), ())
         if words is not None:
-            return any(texts.word(one) in words for one in there) != negated
+            return any(texts.folded(texts.word(one)) in words for one in there) != negated
         if amount:
             return any(map(_worth, there)) != negated
         return bool(there) != negated
@@ -147,17 +147,18 @@ def _converter(value: Value) -> Read:
 
 
 def _translation(value: Value) -> Read:
-    words, unknown = dict(value.words or ()), value.unknown
+    given, unknown = dict(value.words or ()), value.unknown
+    words = {texts.folded(word): meaning for word, meaning in given.items()}
 
     def translate(raw: Any) -> Any:
         came = texts.word(raw)
-        meaning = words.get(came)
+        meaning = words.get(texts.folded(came))
         if meaning is not None:
             return meaning
         if unknown == "keep":
             return came
         if unknown == "skip":
             raise SkipEvent(f"{texts.quoted(came)} is passed over")
-        raise Reject("out_of_range", f"{texts.quoted(came)} is none of {', '.join(words)[:200]}")
+        raise Reject("out_of_range", f"{texts.quoted(came)} is none of {', '.join(given)[:200]}")
 
     return translate

@@ -127,6 +127,7 @@ def test_a_formula_in_a_text_field_goes_in_as_its_text(file: Path) -> None:
         ("订单号,颜色\n", "order_paid needs paid_at or pay_time .* It has 订单号, 颜色"),
         ("a\nb\n", "has not the columns that are needed"),
         (f"{HEAD},实付金额\n{ROW},5\n", "the column 实付金额 twice"),
+        (f"{HEAD},amount,ＡＭＯＵＮＴ\n{ROW},5,6\n", "the column amount twice"),
         (",".join("x" * 2000), "at most 1000"),
         ('"' + "x" * 200_000, "head line cannot be read"),
     ],
@@ -174,6 +175,13 @@ def test_unpaid_and_cancelled_orders_are_passed_over(file: Path) -> None:
     file.write_text(csv_text(rows, head=head))
     found = taken(file)
     assert (len(found.events), found.counts.skipped, found.problems) == (1, 3, [])
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "CLOSED", "UNPAID", " Pending ", "ｃｌｏｓｅｄ", "交易关闭"])
+def test_a_status_is_known_however_it_is_written(file: Path, status: str) -> None:
+    file.write_text(csv_text([order(1, 订单状态=status)], head=f"{HEAD},订单状态"))
+    found = taken(file)
+    assert (found.events, found.counts.skipped) == ([], 1)
 
 
 def test_a_row_with_a_refund_is_two_events(file: Path) -> None:

@@ -86,6 +86,17 @@ def test_words_are_translated_kept_refused_or_passed_over() -> None:
     assert one('link = { from = "s", map = { a = "b" }, unknown = "keep" }', {"s": "gone"}) == {"link": "gone"}
 
 
+@pytest.mark.parametrize("raw", ["Straße", "STRASSE", " strasse ", "ｓｔｒａｓｓｅ"])
+def test_words_are_compared_as_people_read_them(raw: str) -> None:
+    assert one('link = { from = "s", map = { "Straße" = "x" } }', {"s": raw}) == {"link": "x"}
+    assert one('[events.when]\ns = "STRASSE"', {"s": raw}) == {}
+    assert one('[events.when]\ns.not = ["straße"]', {"s": raw}) == Skipped("no rule applies")
+
+
+def test_a_word_that_is_kept_is_kept_as_it_came() -> None:
+    assert one('link = { from = "s", map = { a = "b" }, unknown = "keep" }', {"s": " Ｘy"}) == {"link": " Ｘy"}
+
+
 def test_a_list_adds_up_money_and_gives_the_first_of_anything_else() -> None:
     payload = {"t": [{"k": "no", "v": "1"}, {"k": "yes", "v": "2.5", "c": "A"}, {"k": "yes", "v": 3, "c": "B"}, {}, 5]}
     fields = 'amount = { from = "t[].v", where = { k = "yes" } }\nlink = { from = "t[].c" }'
@@ -267,6 +278,7 @@ def test_what_an_event_must_have_and_no_column_gives_is_said() -> None:
         (rule('link = { from = "a", unknown = "skip" }'), "events[1].link.unknown: goes with `map`"),
         (rule('link = { from = "a", map = 5 }'), "events[1].link.map: give a table"),
         (rule('link = { from = "a", map = { a = 5 } }'), "events[1].link.map: give a table"),
+        (rule('link = { from = "a", map = { a = "b", A = "c" } }'), "events[1].link.map: 'A' is there in another"),
         (rule('link = { from = "a", where = { b = "c" } }'), "events[1].link.where: goes with a path that has []"),
         (rule('link = { from = "a", colour = 1 }'), "events[1].link.colour: there is no such key"),
         (rule("when = 5"), "events[1].when: give a table"),
