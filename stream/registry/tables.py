@@ -33,7 +33,10 @@ class Table:
         self.key = "code" if kind == "link" else "id"
         self._data = data
         self._encoding = _encoding(data)
-        head = [cell.strip().lower() for cell in next(self._reader(), [])]
+        try:
+            head = [cell.strip().lower() for cell in next(self._reader(), [])]
+        except csv.Error as error:
+            raise InputError(f"is no CSV in its first line ({error}); check its quotes", field="file") from error
         self._columns = _checked_head(head, self)
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | InputError]]:

@@ -160,6 +160,9 @@ def test_files_of_chinese_spreadsheets_are_read(encoding: str) -> None:
         (b"id,id\n", "twice"),
         (b"\xff\xff\xff\xff,\n", "UTF-8"),
         (b"PK\x03\x04\xff\xfe\xfd", "CSV"),
+        (b'id,"name\ns1,x\n', "file: is no CSV in its first line .*quotes"),
+        (b'id,"na"me\n', "file: is no CSV in its first line"),
+        (b"id," + b"a" * 200_000 + b"\n", "file: is no CSV in its first line"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_at_once(data: bytes, says: str) -> None:
