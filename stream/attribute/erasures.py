@@ -72,11 +72,13 @@ class Erasures:
 
         Rows are renamed by how far they reach, and an erasure takes a while: what came in meanwhile is among them.
         """
-        event_id = event["event_id"]
+        if not self._by_hash:
+            return False
+        event_id, token = event["event_id"], event.get("token", "")
+        if token and token in event_id:  # whose click it is, or was, is not known here
+            return True
         who = ((CUSTOMER, event.get("customer_id", "")), (VISITOR, event.get("visitor_id", "")))
-        return bool(self._by_hash) and any(
-            id_ and id_ in event_id and self._find(kind, id_) is not None for kind, id_ in who
-        )
+        return any(id_ and id_ in event_id and self._find(kind, id_) is not None for kind, id_ in who)
 
     def rewritten(self, event: Conversion, time_ms: int) -> Conversion:
         """The event without an erased person in it; the same object when it names none.
@@ -103,7 +105,8 @@ class Erasures:
             out["visitor_id"] = for_visitor
         if for_customer:
             out["customer_id"] = for_customer
-        out["event_id"] = self._unnamed(event, event.get("customer_id", ""), event.get("visitor_id", ""))
+        ids = event.get("customer_id", ""), event.get("visitor_id", ""), event.get("token", "")
+        out["event_id"] = self._unnamed(event, *ids)
         properties = event.get("properties")
         if properties:
             kept: dict[str, str | float | bool | None] = {

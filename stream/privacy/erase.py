@@ -22,7 +22,7 @@ from stream.privacy import lanes, spools
 from stream.privacy.kafka_copies import kept_until_ms
 from stream.sink import erasing_letters, erasures, people
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.erasing import PHONE, Erased, Erasing, Reach
+from stream.sink.erasing import CLICK, PHONE, Erased, Erasing, Reach
 from stream.sink.erasing_letters import Names
 from stream.sink.erasures import Certificate
 from stream.sink.kafka_log import KafkaLog
@@ -100,24 +100,25 @@ class Eraser:
         Raises:
             UnavailableError: a peer does not answer, or the worker does not read on: run it again.
         """
-        names = _names(wish, person)
         ids = [Wish(CUSTOMER, one) for one in person.customers] + [Wish(VISITOR, one) for one in person.visitors]
         before = {each: await self._known(each) for each in {wish, *ids}}
         due = {each: self._due(each, before[each]) for each in before}
         erased = [Erased(each.kind, each.text, due[each].pseudonym) for each in ids]
         run = Erasing(self._clickhouse, self._target, secrets.token_hex(16), partial(unnamed_id, keys=self._keys))
+        search = _Search(run, wish, person, _visitor_words([*before.items(), *due.items()]))
         self._say("counting the rows that name them")
         await run.begin([*erased, *(Erased(PHONE, one, "") for one in person.phones)])
         try:
             reach = await self._everything(due.values())
+            names = await self._names(search, reach)
             found = await self._found(run, reach, names)
             if found:
                 copies_ms = kept_until_ms(self._settings, self._clock(), letters="dead_letters" in found)
                 due = {each: replace(one, kafka_until_ms=copies_ms) for each, one in due.items()}
                 await self._put(due.values())
-                await self._make_anonymous(run, person, names, await self._told(due, reach, wait_s))
+                names = await self._make_anonymous(search, await self._told(due, reach, wait_s))
             self._say("overwriting what is left of them in the spools of this machine")
-            spools.scrubbed(self._settings, names.words)
+            spools.scrubbed(self._settings, names.words, names.clicks)
         finally:
             with suppress(GuidestreamError):  # what it holds expires within a day
                 await run.end()
@@ -165,15 +166,30 @@ class Eraser:
     async def _found(self, run: Erasing, reach: Reach, names: Names) -> dict[str, int]:
         return await run.count(reach) | await erasing_letters.named(self._clickhouse, names)
 
-    async def _make_anonymous(self, run: Erasing, person: Person, names: Names, reach: Reach) -> None:
-        if person.visitors:
-            await self._until_closed(person)
+    async def _names(self, search: "_Search", reach: Reach) -> Names:
+        """What names the person in bytes that nobody has read; the clicks are put down for the statements as well.
+
+        Rows of clicks that were changed already, by a run that was cut short or long ago, are under a word: so a page
+        that sent something late is found by the next run.
+        """
+        browsers = [*search.person.visitors, *search.words]
+        clicks = set(search.person.clicks)
+        if browsers:
+            clicks |= await people.clicks_of(self._clickhouse, browsers, reach.clicks_before_ms)
+        await search.run.begin([Erased(CLICK, one, "") for one in sorted(clicks)])
+        return Names(_words(search.wish, search.person), clicks)
+
+    async def _make_anonymous(self, search: "_Search", reach: Reach) -> Names:
+        if search.person.visitors:
+            await self._until_closed(search.person)
         for _ in range(_TRIES):
+            names = await self._names(search, reach)
             self._say("changing rows; ClickHouse writes every part anew that holds one of them, which takes its time")
-            await run.change(reach)
+            # Letters before the rows that lead to what is looked for in them.
             await erasing_letters.take_out(self._clickhouse, self._target, names)
-            if not await self._found(run, reach, names):
-                return
+            await search.run.change(reach)
+            if not await self._found(search.run, reach, names):
+                return names
         raise UnavailableError(
             "somebody writes rows of this person again and again: see what runs, then run this again"
         )
@@ -233,7 +249,23 @@ def _hashed(wish: Wish) -> tuple[str, str]:
     return (_PHONE_HASH, normal_phone(wish.text)) if wish.kind == PHONE else (wish.kind, wish.text)
 
 
-def _names(wish: Wish, person: Person) -> Names:
-    """What names the person in bytes that nobody has read."""
+def _words(wish: Wish, person: Person) -> list[str]:
+    """Ids, hashes and numbers of the person."""
     numbers = [wish.text, normal_phone(wish.text), normal_phone(wish.text).removeprefix("+86")]
-    return Names([*person.customers, *person.visitors, *person.phones, *(numbers if wish.kind == PHONE else ())])
+    return [*person.customers, *person.visitors, *person.phones, *(numbers if wish.kind == PHONE else ())]
+
+
+def _visitor_words(certificates: Iterable[tuple[Wish, Certificate | None]]) -> frozenset[str]:
+    """What the rows of erased browsers are under."""
+    return frozenset(one.pseudonym for each, one in certificates if each.kind == VISITOR and one and one.pseudonym)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What a run looks for."""
+
+    run: Erasing
+    wish: Wish
+    person: Person
+    words: Collection[str]
+    """What rows of the person's browsers are under once they are changed."""

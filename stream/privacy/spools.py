@@ -1,15 +1,19 @@
 """The spools of this machine: waited for before somebody is erased, and scrubbed after it."""
 
 import asyncio
+import re
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from schemas.token import TEXT_LENGTH
 from stream.base.errors import UnavailableError
 from stream.base.settings import Settings
 from stream.spool import scrub
 
 _LOOK_S: Final = 0.1
+_CLICK: Final = re.compile(rb"(?<![0-9A-Za-z_-])[0-9A-Za-z_-]{%d}(?![0-9A-Za-z_-])" % TEXT_LENGTH)
 
 
 async def shipped(settings: Settings, wait_s: float) -> None:
@@ -33,9 +37,29 @@ async def shipped(settings: Settings, wait_s: float) -> None:
         ) from error
 
 
-def scrubbed(settings: Settings, words: Collection[str]) -> int:
-    """Overwrite what is still on disk of records that Kafka has and that hold one of the words; returns how many."""
-    return sum(scrub.scrub(directory, [word.encode() for word in words]) for directory in _directories(settings))
+def scrubbed(settings: Settings, words: Collection[str], clicks: Collection[str]) -> int:
+    """Overwrite what is still on disk of records that Kafka has and that name somebody; returns how many.
+
+    Args:
+        settings: where the spools are.
+        words: what names them, anywhere in a record.
+        clicks: ids of their clicks, which may be many: looked for are those that are there.
+    """
+    known = frozenset(map(str.encode, clicks))
+    named = [word.encode() for word in words]
+    return sum(
+        scrub.scrub(directory, [*named, *(_clicks_in(directory, known) if known else ())])
+        for directory in _directories(settings)
+    )
+
+
+def _clicks_in(directory: Path, known: Collection[bytes]) -> set[bytes]:
+    """Which of these ids are in the segments."""
+    found = set[bytes]()
+    for path in directory.glob("*.seg"):
+        with suppress(FileNotFoundError):  # shipped and deleted meanwhile
+            found |= {match[0] for match in _CLICK.finditer(path.read_bytes()) if match[0] in known}
+    return found
 
 
 def _directories(settings: Settings) -> list[Path]:

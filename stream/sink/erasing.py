@@ -15,13 +15,17 @@ from stream.sink.clickhouse import ClickHouse
 from stream.sink.sql import Target, render
 
 PHONE: Final = "phone"
+CLICK: Final = "click"
 _EVENT: Final = "event"
 _DONE: Final = {"mutations_sync": "2", "allow_nondeterministic_mutations": "1"}
 """Wait for all replicas. The subqueries of these statements say the same on each, because `erasing` does."""
 
 
 class Erased(NamedTuple):
-    """One id that is being erased; for a phone number the hash that is stored of it, for an event its id."""
+    """One id that is being erased, or by which somebody is known; for a phone number the hash that is stored of it.
+
+    An event and a click are known by their ids; a click has no pseudonym, for its id is what credit is made of.
+    """
 
     kind: str
     id: str
@@ -59,7 +63,9 @@ class Erasing:
         self._unnamed = unnamed
 
     async def begin(self, people: Sequence[Erased]) -> None:
-        """Put down whom the statements mean."""
+        """Put down whom the statements mean, or whom else."""
+        if not people:
+            return
         rows = [
             {
                 "run": self._run,
@@ -99,12 +105,13 @@ class Erasing:
         told = (
             f"arrayExists(id -> position(event_id, id) > 0, arrayConcat({self._ids(CUSTOMER)}, {self._ids(VISITOR)}))"
         )
-        where = f"{self._conversions(reach).where} AND ({self._anonymous} OR {self._browser}) AND {told}"
+        clicked = f"{self._anonymous} AND token != '' AND position(event_id, token) > 0"
+        named = f"(({self._anonymous} OR {self._browser}) AND {told}) OR ({clicked})"
+        where = f"{self._conversions(reach).where} AND ({named})"
         rows = await self._clickhouse.query(
             self._rendered(f"SELECT DISTINCT event_id FROM {{database}}.conversions WHERE {where}")
         )
-        if rows:
-            await self.begin([Erased(_EVENT, event_id, self._unnamed(event_id)) for (event_id,) in rows])
+        await self.begin([Erased(_EVENT, event_id, self._unnamed(event_id)) for (event_id,) in rows])
 
     async def _count(self, statement: Statement) -> int:
         rows = await self._clickhouse.query(
@@ -138,8 +145,10 @@ class Erasing:
     @property
     def _anonymous(self) -> str:
         phoned = f"arrayExists(hash -> position(properties, hash) > 0, {self._ids(PHONE)})"
+        # A landing page knows the click that led to it, and nobody.
+        clicked = f"(visitor_id = '' AND {self._is(CLICK, 'token')})"
         # A browser that is erased may have been somebody else's as well: of them it is all that goes.
-        return f"({self._mine} OR (customer_id = '' AND ({self._browser} OR {phoned})))"
+        return f"({self._mine} OR (customer_id = '' AND ({self._browser} OR {clicked} OR {phoned})))"
 
     def _conversions(self, reach: Reach) -> Statement:
         mine, browser, anonymous = self._mine, self._browser, self._anonymous
@@ -147,9 +156,12 @@ class Erasing:
         pairs = f"(SELECT groupArray((id_json, pseudonym_json)) FROM {self._erasing(CUSTOMER)})"
         # A number may stand in what is kept, too: in the name of a task.
         kept = f"arrayFold((text, hash) -> replaceAll(text, hash, '{ERASED}'), {self._ids(PHONE)}, {_KEPT})"
+        # Who had a token alone is told apart by it, and is so by a word for each token from here on.
+        clicked = f"customer_id = '' AND visitor_id = '' AND token != '' AND {anonymous}"
         values = {
             "customer_id": f"if({mine}, {self._map(CUSTOMER)}[customer_id], customer_id)",
-            "visitor_id": f"multiIf({browser}, {self._map(VISITOR)}[visitor_id], {mine}, '', visitor_id)",
+            "visitor_id": f"multiIf({browser}, {self._map(VISITOR)}[visitor_id], {mine}, '', "
+            f"{clicked}, {self._word('token')}, visitor_id)",
             "token": f"if({anonymous}, '', token)",
             "event_id": f"transform(event_id, {self._events(1)}, {self._events(2)}, event_id)",
             "properties": "arrayFold((text, pair) -> replaceAll(text, concat(':', pair.1), concat(':', pair.2)), "

@@ -7,13 +7,16 @@ and why it was rejected stays, so that every offset still has its fate.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from stream.sink import external
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.sql import Target, render
 
 _AT_ONCE: Final = 2_000
+_RUN: Final = re.compile(rb"[0-9A-Za-z_-]+")
+"""Of characters that ids of clicks are made of: one that stands alone is one of these."""
 _DONE: Final = {"mutations_sync": "2"}
 Place = tuple[str, int, int]
 """Topic, partition and offset that an event came from."""
@@ -42,16 +45,20 @@ _TABLES: Final = (
 
 
 class Names:
-    """What names a person: ids, hashes, numbers."""
+    """What names a person: ids, hashes, numbers; and clicks, which may be thousands."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Iterable[str], clicks: Collection[str] = ()) -> None:
         self.words = sorted({word for word in words if word})
+        self.clicks = frozenset(clicks)
+        self._runs = frozenset(map(str.encode, self.clicks))
         parts = b"|".join(re.escape(word.encode()) for word in self.words)
         self._alone = re.compile(rb"(?<![0-9A-Za-z_.@-])(?:" + parts + rb")(?![0-9A-Za-z_@-])(?!\.[0-9A-Za-z])")
 
     def in_bytes(self, value: bytes) -> bool:
         """Whether one of them stands alone in it."""
-        return bool(self.words) and self._alone.search(value) is not None
+        if self.words and self._alone.search(value):
+            return True
+        return bool(self._runs) and not self._runs.isdisjoint(_RUN.findall(value))
 
 
 async def take_out(clickhouse: ClickHouse, target: Target, names: Names) -> dict[str, int]:
@@ -83,7 +90,7 @@ async def _places(clickhouse: ClickHouse, table: _Table, names: Names) -> list[P
 
 async def _candidates(clickhouse: ClickHouse, table: _Table, names: Names) -> list[tuple[Place, list[bytes]]]:
     """Rows in which one of the words is anywhere."""
-    if not names.words:
+    if not names.words and not names.clicks:
         return []
     rows = await clickhouse.query(
         f"""
@@ -91,8 +98,13 @@ async def _candidates(clickhouse: ClickHouse, table: _Table, names: Names) -> li
         FROM {table.name}
         WHERE arrayExists(text -> arrayExists(word -> position(text, word) > 0, {{words:Array(String)}}),
             {table.searched})
+        OR arrayExists(text -> arrayExists(run -> run IN click_ids, extractAll(text, {{run:String}})), {table.searched})
         """,
-        {"words": sorted({form for word in names.words for form in (word, json.dumps(word)[1:-1])})},
+        {
+            "words": sorted({form for word in names.words for form in (word, json.dumps(word)[1:-1])}),
+            "run": _RUN.pattern.decode(),
+        },
+        tables={"click_ids": external.texts(names.clicks)},
     )
     return [
         ((topic, int(partition), int(offset)), list(map(bytes.fromhex, strings)))

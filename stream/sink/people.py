@@ -1,15 +1,19 @@
 """All ids of one person, as far as the tables know."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from stream.base.errors import InputError
+from stream.sink import external
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import aliases
 
 MOST_IDS: Final = 100
 """Of one person, or of one phone number; more is a mistake, and to erase them would take somebody else's with them."""
+
+MOST_CLICKS: Final = 100_000
+"""Of one person; whoever clicks more is a machine, or many people behind one address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Person:
     visitors: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     """Hashes of one phone number, one for each live key."""
+    clicks: tuple[str, ...] = ()
+    """Clicks that their events name; all clicks of their browsers are theirs besides, see `clicks_of`."""
 
     @property
     def ids(self) -> int:
@@ -40,25 +46,30 @@ async def of_customers(clickhouse: ClickHouse, customer_ids: Collection[str]) ->
         said = await aliases(clickhouse, new)
         new = {each for one in said for each in (one.alias, one.customer_id)} - known
     ids = sorted(known)
-    rows = await clickhouse.query(
+    clicks = await clickhouse.query(
+        """
+        SELECT DISTINCT arrayJoin(ids) AS click_id FROM (
+            -- The rule `guide` names a click that may be anybody's.
+            SELECT if(attribution = 'guide', [token], [click_id, first_click_id, token]) AS ids FROM conversions
+            WHERE customer_id IN {ids:Array(String)}
+            UNION ALL
+            SELECT [first_click_id, last_click_id] FROM customer_states
+            WHERE customer_id IN {ids:Array(String)}
+        ) WHERE click_id != ''
+        """,
+        {"ids": ids},
+    )
+    visitors = await clickhouse.query(
         """
         SELECT DISTINCT visitor_id FROM conversions
         WHERE customer_id IN {ids:Array(String)} AND visitor_id != ''
         UNION DISTINCT
-        SELECT DISTINCT visitor_id FROM clicks WHERE click_id IN (
-            -- The rule `guide` names a click that may be anybody's.
-            SELECT arrayJoin([if(attribution = 'guide', '', click_id), first_click_id, token]) FROM conversions
-            WHERE customer_id IN {ids:Array(String)}
-            UNION ALL
-            SELECT arrayJoin([first_click_id, last_click_id]) FROM customer_states
-            WHERE customer_id IN {ids:Array(String)}
-        ) AND click_id != '' AND visitor_id != ''
+        SELECT DISTINCT visitor_id FROM clicks WHERE click_id IN own_clicks AND visitor_id != ''
         """,
         {"ids": ids},
+        tables={"own_clicks": external.texts(click for (click,) in clicks)},
     )
-    visitors = tuple(sorted(visitor for (visitor,) in rows))
-    _check(len(ids) + len(visitors))
-    return Person(customers=tuple(ids), visitors=visitors)
+    return _person(known, {visitor for (visitor,) in visitors}, {click for (click,) in clicks})
 
 
 async def of_phone(clickhouse: ClickHouse, hashes: Sequence[str]) -> Person:
@@ -68,16 +79,37 @@ async def of_phone(clickhouse: ClickHouse, hashes: Sequence[str]) -> Person:
         InputError: that many cannot be one person.
     """
     rows = await clickhouse.query(
-        "SELECT DISTINCT customer_id, visitor_id FROM conversions "
-        "WHERE arrayExists(hash -> position(properties, hash) > 0, {hashes:Array(String)})",
+        """
+        WITH left_it AS (
+            SELECT customer_id, visitor_id, token FROM conversions
+            WHERE arrayExists(hash -> position(properties, hash) > 0, {hashes:Array(String)})
+        )
+        SELECT DISTINCT customer_id, visitor_id, if(customer_id = '' AND visitor_id = '', token, '') FROM left_it
+        UNION DISTINCT
+        SELECT '', visitor_id, '' FROM clicks
+        WHERE click_id IN (SELECT token FROM left_it WHERE customer_id = '' AND token != '')
+        """,
         {"hashes": list(hashes)},
     )
-    customers = {customer for customer, _ in rows if customer}
+    customers, visitors, clicks = ({row[place] for row in rows if row[place]} for place in range(3))
     _check(len(customers))
     found = await of_customers(clickhouse, customers)
-    visitors = tuple(sorted({*found.visitors, *(visitor for _, visitor in rows if visitor)}))
-    _check(len(found.customers) + len(visitors))
-    return Person(found.customers, visitors, tuple(hashes))
+    return _person(found.customers, visitors.union(found.visitors), clicks.union(found.clicks), tuple(hashes))
+
+
+async def clicks_of(clickhouse: ClickHouse, visitor_ids: Collection[str], before_ms: int) -> set[str]:
+    """The clicks of some browsers before a moment, milliseconds since 1970 UTC.
+
+    Raises:
+        InputError: that many cannot be one person.
+    """
+    rows = await clickhouse.query(
+        "SELECT DISTINCT click_id FROM clicks WHERE visitor_id IN {ids:Array(String)} "
+        "AND event_time < fromUnixTimestamp64Milli({before:Int64}, 'UTC') LIMIT {most:UInt32}",
+        {"ids": list(visitor_ids), "before": before_ms, "most": MOST_CLICKS + 1},
+    )
+    _check_clicks(len(rows))
+    return {click for (click,) in rows}
 
 
 async def last_click_ms(clickhouse: ClickHouse, visitor_ids: Sequence[str]) -> int:
@@ -89,6 +121,20 @@ async def last_click_ms(clickhouse: ClickHouse, visitor_ids: Sequence[str]) -> i
     return int(rows[0][0])
 
 
+def _person(
+    customers: Iterable[str], visitors: Iterable[str], clicks: Collection[str], phones: tuple[str, ...] = ()
+) -> Person:
+    found = Person(tuple(sorted(customers)), tuple(sorted(visitors)), phones, tuple(sorted(clicks)))
+    _check(found.ids)
+    _check_clicks(len(clicks))
+    return found
+
+
 def _check(ids: int) -> None:
     if ids > MOST_IDS:
         raise InputError(f"this leads to more than {MOST_IDS} ids, which cannot be one person: erase them one by one")
+
+
+def _check_clicks(clicks: int) -> None:
+    if clicks > MOST_CLICKS:
+        raise InputError(f"this leads to more than {MOST_CLICKS} clicks, which cannot be one person's")

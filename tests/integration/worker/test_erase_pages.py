@@ -1,10 +1,19 @@
 """`guidestream erase` and what names nobody by an id: events of landing pages, ratings, bare numbers."""
 
+from typing import Any
+
+import orjson
+
 from schemas.personal import phone_hashes
+from schemas.topics import CLICKS, CONVERSIONS
 from stream.base.person_keys import person_keys
-from tests.support.shop import Shop, erase
+from tests.support.raw_records import send
+from tests.support.shop import LINA, Shop, erase
 
 NUMBER = "13800138000"
+RATES = "SELECT visitors, leads, sharers, active FROM bi_rates_day WHERE dimension = 'guide' AND id = 'g1' ORDER BY day"
+CREDIT = {"clicks.click_id", "conversions.click_id", "conversions.first_click_id"}
+"""Where the ids of clicks stay: they are what credit is made of."""
 
 
 async def test_a_number_that_leads_to_no_id_is_taken_out_all_the_same(shop: Shop, environ: dict[str, str]) -> None:
@@ -20,16 +29,93 @@ async def test_a_number_that_leads_to_no_id_is_taken_out_all_the_same(shop: Shop
     assert "conversions.properties" in await shop.where(*words)
 
     first = await erase(environ, "--phone", NUMBER)
-    assert (first["erased_now"], first["rows_changed"]) == (True, {"conversions": 3})
+    assert (first["erased_now"], first["rows_changed"]) == (True, {"conversions": 4})
     assert await shop.where(*words) == []
+    assert set(await shop.where(unseen)) <= CREDIT
     assert await shop.totals() == before
     assert await shop.difference() == []
     rows = await shop.clickhouse.query("SELECT type, properties FROM conversions FINAL ORDER BY type")
     assert rows == [
         ("lead", "{}"),
-        ("page_view", '{"dwell_ms":5200,"page":"/spring"}'),
+        ("page_view", '{"dwell_ms":5200}'),
         ("satisfaction", '{"score":4}'),
         ("task_done", '{"task":"call erased"}'),
     ]
     assert await erase(environ, "--phone", NUMBER) == {**first, "erased_now": False}
     assert await shop.clickhouse.query("SELECT count() FROM erasures FINAL") == [(1,)]
+
+
+async def test_what_landing_pages_told_goes_with_whom_their_clicks_lead_to(shop: Shop, environ: dict[str, str]) -> None:
+    first, second, mei, ann, other = tokens = [shop.token_of(number) for number in range(5)]
+    await shop.opened()
+    browsers = ("browser-lina", "browser-lina", "browser-mei", "browser-ann", "browser-other")
+    await shop.clicked(dict(zip(tokens, browsers, strict=True)))
+    shop.tell("friend_added", ago_ms=500_000, token=first)
+    for token, name in zip(tokens, ("Lina", "Lina", "Mei", "Ann", "Other"), strict=True):
+        shop.page("page_view", token, {"dwell_ms": 5200, "page": f"/for-{name}"}, ago_ms=400_000)
+        shop.page("shared", token, {"message": f"from {name}"}, ago_ms=300_000)
+    shop.page("lead", second, {"phone": "13900139000", "message": "from Lina", "campaign": "spring"}, ago_ms=200_000)
+    shop.page("lead", mei, {"phone": NUMBER, "message": "from Mei"}, ago_ms=200_000)
+    again = {"v": 1, "event_id": f"lead:{second}:again", "type": "lead", "token": second, "occurred_at": shop.began_ms}
+    records = [orjson.dumps(one) for one in (again, again, {**again, "type": "order_paid"})]
+    await send(shop.settings, CONVERSIONS, [(second.encode(), one) for one in records])
+    await send(shop.settings, CLICKS, [(b"g1", f'{{"id": "{second}", "ip_prefix": "203.0.113.0/24"'.encode())])
+    await shop.settled()
+    before, rates = await shop.totals(), await shop.clickhouse.query(RATES)
+    hashes = phone_hashes("13900139000", person_keys(shop.settings))
+    assert {"dead_letters.value", "duplicates.event_id", "conversions.token"} <= set(await shop.where(second))
+
+    async def unchanged() -> None:
+        assert await shop.difference() == []
+        assert await shop.totals() == before
+        assert await shop.clickhouse.query(RATES) == rates
+
+    customer = await erase(environ, "--customer", LINA)
+    assert customer["rows_changed"] == {
+        "clicks": 2,
+        "conversions": 7,
+        "customer_states": 1,
+        "dead_letters": 2,
+        "duplicates": 1,
+    }
+    assert await shop.where("Lina", LINA, "browser-lina", *hashes) == []
+    assert set(await shop.where(first, second)) == CREDIT
+    await unchanged()
+    assert await erase(environ, "--customer", LINA) == {**customer, "erased_now": False}
+
+    # The same once more is a duplicate still.
+    await send(shop.settings, CONVERSIONS, [(b"elsewhere", orjson.dumps(again))])
+    await shop.settled()
+    assert (await shop.totals())[4] == [(2, 2)]
+    assert set(await shop.where(second)) - {"duplicates.event_id"} == CREDIT
+    before[4] = [(2, 2)]
+
+    # A number leads to the browser that left it.
+    phone = await erase(environ, "--phone", NUMBER)
+    assert phone["rows_changed"] == {"clicks": 1, "conversions": 3}
+    assert await shop.where("from Mei", "/for-Mei", "browser-mei") == []
+    assert set(await shop.where(mei)) == CREDIT
+    await unchanged()
+    assert await erase(environ, "--phone", NUMBER) == {**phone, "erased_now": False}
+
+    # What a page sends that was open still has nobody's id; who asks once more takes it out as well.
+    visitor = await erase(environ, "--visitor", "browser-ann")
+    assert visitor["rows_changed"] == {"clicks": 1, "conversions": 2}
+    shop.page("shared", ann, {"message": "late from Ann"}, ago_ms=0)
+    await shop.settled()
+    assert "conversions.properties" in await shop.where("from Ann")
+    late = await erase(environ, "--visitor", "browser-ann")
+    assert late["rows_changed"] == {"conversions": 1}
+    assert await shop.where("from Ann", "/for-Ann", "browser-ann") == []
+    assert await erase(environ, "--visitor", "browser-ann") == {**late, "erased_now": False}
+    assert await shop.difference() == []
+    assert await properties(shop, other) == [
+        ("page_view", '{"dwell_ms":5200,"page":"/for-Other"}'),
+        ("shared", '{"message":"from Other"}'),
+    ]
+
+
+async def properties(shop: Shop, token: str) -> list[Any]:
+    return await shop.clickhouse.query(
+        f"SELECT type, properties FROM conversions FINAL WHERE token = '{token}' ORDER BY type"
+    )

@@ -83,6 +83,15 @@ def test_an_id_that_names_somebody_becomes_one_word_however_often_the_event_come
     assert set(knowing().ids_of("lead:c1:7")) == {unnamed_id("lead:c1:7", KEYS), unnamed_id("lead:c1:7", before)}
 
 
+def test_an_id_made_of_a_token_may_be_under_a_word_once_anybody_is_erased() -> None:
+    told, other = event(event_id="lead:tok:7", token="tok"), event(event_id="lead:7", token="tok")
+    assert not erasures().may_be_under_a_word(told)
+    assert knowing().may_be_under_a_word(told)
+    assert not knowing().may_be_under_a_word(other)
+    late = knowing().rewritten(event(event_id="lead:tok:7", customer_id="c1", token="tok"), 5)
+    assert late["event_id"] == unnamed_id("lead:tok:7", KEYS)
+
+
 def test_an_erased_customer_is_not_named_by_others_either() -> None:
     found = knowing().rewritten(event(customer_id="c2", properties={"referred_by": "c1", "campaign": "x"}), ERASED_MS)
     assert found == event(customer_id="c2", properties={"referred_by": PSEUDONYM, "campaign": "x"})

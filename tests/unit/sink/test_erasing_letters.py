@@ -30,6 +30,13 @@ def test_an_id_may_be_written_with_escapes() -> None:
     assert not _named([b'{"customer_id": "\\u674e\\u5a1c-77"}'], Names(["李娜-7"]))
 
 
+@pytest.mark.parametrize("value", [b"EQ-_a", b'{"token":"EQ-_a"}', b"lead:EQ-_a:7", b"https://a.example/?t=EQ-_a&x"])
+def test_a_click_counts_where_its_id_stands_alone(value: bytes) -> None:
+    assert Names([], ["EQ-_a"]).in_bytes(value)
+    assert not Names([], ["EQ-_a"]).in_bytes(value.replace(b"EQ", b"-EQ"))
+    assert not Names([], ["EQ-_a"]).in_bytes(value.replace(b"_a", b"_ab"))
+
+
 def test_nobody_is_in_nothing() -> None:
     assert not Names([]).in_bytes(b"c1")
     assert not Names([""]).in_bytes(b"c1")
