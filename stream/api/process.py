@@ -9,6 +9,7 @@ from stream.api.server import Server
 from stream.base import log, runfile
 from stream.base.admin import AdminServer
 from stream.base.clock import wall_clock
+from stream.base.descriptors import room_for
 from stream.base.listening import listen
 from stream.base.settings import Settings
 from stream.intake import Intake
@@ -24,17 +25,19 @@ async def serve(settings: Settings) -> None:
     """Answer until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: an address cannot be listened on, or another API process of this machine owns the spool.
+        SettingsError: an address cannot be listened on, another API process of this machine owns the spool, or the
+            system lets this one have too few files open.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     follower = Follower(settings, wall_clock)
+    connections = room_for(settings.api.max_connections, "GUIDESTREAM_API_MAX_CONNECTIONS")
     listening = listen(settings.api.host, settings.api.port)
     host, port = listening.getsockname()[:2]
     async with Intake.open(settings, PROCESS) as intake:
         app = create_app(ports(settings, follower, intake, wall_clock))
-        server = Server(app, listening, max_connections=settings.api.max_connections)
+        server = Server(app, listening, max_connections=connections)
         admin = AdminServer(
             settings.api.admin_host,
             settings.api.admin_port,

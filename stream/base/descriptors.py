@@ -4,17 +4,23 @@ import contextlib
 import resource
 from typing import Final
 
+from stream.base import log
 from stream.base.errors import SettingsError
 
 RESERVED: Final = 128
 """For all that is no connection of a client: the spool's files, Kafka's brokers, probes, a child to be started. An edge
 at rest has 20 files open."""
+_log = log.get(__name__)
 
 
-def room_for(connections: int) -> int:
+def room_for(connections: int, setting: str) -> int:
     """How many of so many connections there can be at once; raises the soft limit to what they need, if need be.
 
     The soft limit is often 1,024, for programs that cannot use more; the hard one is the system's word.
+
+    Args:
+        connections: as many as are wanted.
+        setting: what said so, for the log.
 
     Raises:
         SettingsError: there is room for none.
@@ -31,5 +37,11 @@ def room_for(connections: int) -> int:
         raise SettingsError(
             f"the limit of open files (RLIMIT_NOFILE) is {soft}, and {RESERVED} are needed beside connections: raise "
             "it (ulimit -n, LimitNOFILE= of systemd, ulimits.nofile of a container)"
+        )
+    if room < connections:
+        _log.warning(
+            f"the hard limit of open files is too low for {setting}: raise it, or lower that",
+            connections=room,
+            wanted=connections,
         )
     return room

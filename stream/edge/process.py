@@ -58,7 +58,7 @@ class Edge:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         keys = token_keys(settings)
-        connections = _connections(settings)
+        connections = room_for(settings.edge.max_connections, "GUIDESTREAM_EDGE_MAX_CONNECTIONS")
         listening = listen(settings.edge.host, settings.edge.port)
         host, port = listening.getsockname()[:2]
         with Spool.of(settings, self._name, CLICKS) as spool:
@@ -99,19 +99,6 @@ class Edge:
         left = max(0.0, budget - (time.monotonic() - started))
         await shipper.stop(int(left * 1000))
         _log.info("stopped", all_answered=answered, seconds=round(time.monotonic() - started, 3))
-
-
-def _connections(settings: Settings) -> int:
-    """How many there may be at once; with more than the system lets it have, the spool would be short of files."""
-    wanted = settings.edge.max_connections
-    room = room_for(wanted)
-    if room < wanted:
-        _log.warning(
-            "the hard limit of open files is too low for GUIDESTREAM_EDGE_MAX_CONNECTIONS: raise it, or lower that",
-            connections=room,
-            wanted=wanted,
-        )
-    return room
 
 
 async def _publish(handler: Handler) -> None:

@@ -39,14 +39,20 @@ class Limits:
     ],
 )
 def test_connections_get_what_the_hard_limit_leaves_them(
-    monkeypatch: pytest.MonkeyPatch, told: tuple[int, int], untold: int, room: int, soft: int
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    told: tuple[int, int],
+    untold: int,
+    room: int,
+    soft: int,
 ) -> None:
     limits = Limits(monkeypatch, *told, untold)
-    assert room_for(10_000) == room
+    assert room_for(10_000, "THE_SETTING") == room
+    assert ("too low for THE_SETTING" in "".join(capsys.readouterr())) is (room < 10_000)
     assert limits.now == (soft, told[1])
 
 
 def test_a_limit_that_leaves_room_for_none_is_named_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     Limits(monkeypatch, 64, RESERVED)
     with pytest.raises(SettingsError, match=rf"RLIMIT_NOFILE\) is {RESERVED},.*ulimit -n"):
-        room_for(10_000)
+        room_for(10_000, "THE_SETTING")
