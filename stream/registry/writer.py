@@ -89,11 +89,13 @@ class Writer:
             await self._replica.attach(reader)
             tried: _Tried[T] | None = None
             failures: list[Exception] = []
-            while len(failures) < _ATTEMPTS:
+            while True:
                 state = await self._replica.catch_up(reader)
                 records, told = await _decide(plan, state, tried, reader)
                 if not records:
                     return told
+                if len(failures) == _ATTEMPTS:
+                    break
                 await self._let_finish(reader)
                 try:
                     async with self._only_writer() as producer:

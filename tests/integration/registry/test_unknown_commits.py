@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from aiokafka.errors import RequestTimedOutError
+from aiokafka.errors import ProducerFenced, RequestTimedOutError
 
 from schemas.registry import ApiKey
+from stream.base.errors import ConflictError
 from stream.base.settings import Settings
 from stream.registry import writer as writer_module
 from stream.registry.api_keys import new_key, plan_add, plan_delete, plan_disabled
@@ -69,8 +70,27 @@ async def test_a_change_whose_commit_is_unknown_is_made_exactly_once(
     assert _ids(told) == _ids(expected)
 
 
-async def _interrupted(settings: Settings, case: Case, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make the change; its first commit gets no answer, and the others come before it is tried again."""
+async def test_the_last_attempt_is_looked_up_too_before_a_change_is_given_up(
+    kafka_topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_DEAD_AFTER_S", 0.2)
+    monkeypatch.setattr(writer_module, "_ATTEMPTS", 1)
+    made, not_made = (Case(plan_add(key), (), set(), committed=key is LEAKED) for key in (LEAKED, THIRD))
+    assert await _interrupted(kafka_topics, made, monkeypatch, ProducerFenced) == LEAKED
+    with pytest.raises(ConflictError, match="others"):
+        await _interrupted(kafka_topics, not_made, monkeypatch, ProducerFenced)
+    # The next change ends what an unanswered one may have left open.
+    await Writer(kafka_topics).change(make.writes(OLD))
+    assert (await Writer(kafka_topics).read()).api_keys == {"leaked": LEAKED, "old": OLD}
+
+
+async def _interrupted(
+    settings: Settings,
+    case: Case,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception] = RequestTimedOutError,
+) -> Any:
+    """Make the change; its first commit ends in the error, and the others come before it is tried again."""
     commit = Writer._commit
 
     async def unanswered(writer: Writer, producer: Any) -> None:
@@ -79,7 +99,7 @@ async def _interrupted(settings: Settings, case: Case, monkeypatch: pytest.Monke
             await commit(writer, producer)
         for other in case.others:
             await Writer(settings).change(other)
-        raise RequestTimedOutError
+        raise error
 
     monkeypatch.setattr(Writer, "_commit", unanswered)
     return await Writer(settings).change(case.change)
