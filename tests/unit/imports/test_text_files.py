@@ -55,6 +55,35 @@ def test_broken_bytes_are_named_with_their_line(file: Path, data: bytes, encodin
         taken(file, encoding=encoding)
 
 
+ASCII_HEAD = "order_id,paid_at,amount,tag\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "after"),
+    [
+        ("A,2026-11-01,5,x\n" * 300 + "B,2026-11-01,5,支付\n" * 5, 307, ""),
+        ("", 2, "B,2026-11-01,5,支付\n" * 5),
+        ("A,2026-11-01,5,x\n" * 90_000, 90_002, "B,2026-11-01,5,支付\n" * 5),
+    ],
+    ids=["Chinese far from the head line", "Chinese behind it", "all of it in the second megabyte"],
+)
+def test_a_few_broken_bytes_do_not_make_another_encoding_of_a_file(
+    file: Path, before: str, line: int, after: str
+) -> None:
+    broken = "C,2026-11-01,5,你\n".encode("gb18030")
+    file.write_bytes((ASCII_HEAD + before).encode() + broken + after.encode())
+    with pytest.raises(InputError, match=f"line {line} has bytes that are not UTF-8"):
+        taken(file)
+
+
+@pytest.mark.parametrize("tag", ["女", "璋保", "已付款，顾客到店自提"])
+def test_a_file_in_gb18030_is_not_taken_for_broken_utf_8(file: Path, tag: str) -> None:
+    row = f"A%d,2026-11-01,5,{tag}\n"
+    rows = "".join(row % number for number in range(50)) + "B,2026-11-01,5,男，会员\n" * 50
+    file.write_bytes((ASCII_HEAD + rows).encode("gb18030"))
+    assert len(taken(file).events) == 51
+
+
 def test_a_character_that_lies_across_two_reads_is_whole(file: Path) -> None:
     filler = "x" * (1024 * 1024 - len(HEAD.encode()) - 3)
     file.write_text(f"{HEAD}\n\n{filler}订单,1\n{ROW}\n")
