@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -23,6 +23,13 @@ SLICE_ROWS: Final = 500
 TICK_SECONDS: Final = 2.5
 """How often the mark is saved. What is saved is the mark of the tick before: by now that is on disk, since a spool's
 fsync waits a second at most."""
+_AHEAD: Final = "is in the future; mend it, or name its time zone in a --mapping"
+_OF_TIMES: Final[Mapping[str, str]] = {
+    "past": "is before 2020, and nothing is kept of then; leave it out",
+    "future": _AHEAD,
+    "out_of_range": _AHEAD,
+}
+"""What an event's moment is, in the words of those who have files, by the reason of its reject."""
 _FIRST_PROBLEMS: Final = 20
 _SHOWN_COLUMNS: Final = 300
 
@@ -126,19 +133,28 @@ class Import:
                 counts.duplicate += 1
             else:
                 wrong = True
-                self._note(self._problem(number, result, outcome))
+                self._note(self._problem(number, payload, result, outcome))
         counts.wrong += wrong
         counts.skipped += passed
         self._number = number
 
-    def _problem(self, number: int, result: Result, outcome: Outcome) -> Problem:
+    def _problem(self, number: int, payload: Any, result: Result, outcome: Outcome) -> Problem:
         """What is wrong with an event, and from which column it came; a Reject of the mapping says so itself."""
         detail = outcome.detail if outcome.detail != outcome.field else "is missing"
         if type(result) is dict and outcome.field:
             columns = self._mapper.sources(str(result.get("type", "")), outcome.field)
+            if outcome.field == "occurred_at" and outcome.reason in _OF_TIMES:
+                detail = f"{self._shown(payload, columns)} {_OF_TIMES[outcome.reason]}"
             if columns:
                 detail = f"{detail} (from {_either(tuple(columns))})"
         return Problem(number, outcome.field or "row", detail)
+
+    def _shown(self, payload: Any, paths: Sequence[str]) -> str:
+        """A time as the file has it: what an event has of it, people cannot read."""
+        shape = self._rows.shape
+        getters = (shape.getter(path) for path in paths if shape.items(path) is None)
+        cells = (getter(payload) for getter in getters if getter)
+        return next((quoted(cell) for cell in cells if cell is not None), "this time")
 
     def _recall(self, payload: Any) -> None:
         """Know again what a row that was taken by a run before this one has made."""

@@ -118,7 +118,8 @@ class Intake:
     def _encoded(self, conversion: Conversion) -> bytes:
         ahead = conversion["occurred_at"] - self._clock()
         if ahead > self._future_ms:
-            raise Reject("future", f"occurred_at: {ahead} ms ahead of the clock here; the limit is {self._future_ms}")
+            says = f"{ahead} ms ahead of the clock here, of at most {self._future_ms}; check your clock and time zone"
+            raise Reject("future", f"occurred_at: {says}")
         value = encode_conversion(conversion)
         # Control characters take six bytes each as JSON, so lengths that are allowed can add up to more than a record.
         if len(value) > MAX_CONVERSION_BYTES:

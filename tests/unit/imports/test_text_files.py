@@ -312,6 +312,25 @@ def test_lines_of_json(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("event", "how", "says"),
+    [
+        ({"at": {"paid": 1_577_757_600}}, 'occurred_at = "at.paid"', "'1577757600' is before 2020"),
+        ({"l": [{"at": "2019-12-31"}]}, 'each = "l"\noccurred_at = "item.at"', "this time is before 2020"),
+        ({"l": [{"at": "2019-12-31"}]}, 'occurred_at = "l[].at"', "this time is before 2020"),
+        ({}, "occurred_at = { value = 7 }", "this time is before 2020"),
+        ({}, 'occurred_at = { value = "7" }', "must be an integer"),
+    ],
+)
+def test_a_time_within_json_is_shown_where_it_is_found(tmp_path: Path, event: object, how: str, says: str) -> None:
+    file, mapping = tmp_path / "orders.ndjson", tmp_path / "own.toml"
+    file.write_bytes(orjson.dumps(event))
+    rule = '[[events]]\ntype = "cost"\nevent_id = "x"\namount = { value = 1 }\n'
+    mapping.write_text(rule + how)
+    (problem,) = taken(file, mapping=mapping).problems
+    assert problem.detail.startswith(says)
+
+
 def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere.csv"):
         with pytest.raises(InputError, match="is no file"):
@@ -339,6 +358,27 @@ SAID = "客户ID,导购ID,时间,消息时间,方向"
             "E1,soon,5",
             "occurred_at",
             "'soon' is no time; give it like 2026-11-11 20:00:00 (from 付款时间)",
+        ),
+        (
+            "orders",
+            PAID,
+            "E1,2019-12-31 10:00:00,5",
+            "occurred_at",
+            "'2019-12-31 10:00:00' is before 2020, and nothing is kept of then; leave it out (from 付款时间)",
+        ),
+        (
+            "orders",
+            PAID,
+            "E1,2027年11月1日,5",
+            "occurred_at",
+            "'2027年11月1日' is in the future; mend it, or name its time zone in a --mapping (from 付款时间)",
+        ),
+        (
+            "orders",
+            PAID,
+            "E1,2099-11-01,5",
+            "occurred_at",
+            "'2099-11-01' is in the future; mend it, or name its time zone in a --mapping (from 付款时间)",
         ),
         (
             "orders",
