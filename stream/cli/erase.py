@@ -44,7 +44,8 @@ def run(
     """
     from stream.privacy.erase import KINDS, Wish  # noqa: PLC0415 - the command line loads only what it runs
 
-    given = [Wish(kind, text.strip()) for kind, text in zip(KINDS, (customer, visitor, phone), strict=True) if text]
+    # An id may begin or end with a space.
+    given = [Wish(kind, text) for kind, text in zip(KINDS, (customer, visitor, phone), strict=True) if text.strip()]
     if len(given) != 1:
         raise InputError("give one of --customer, --visitor and --phone")
     outcome = asyncio.run(_erase(given[0], yes=yes, wait_s=wait))

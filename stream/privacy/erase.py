@@ -81,7 +81,7 @@ class Eraser:
             InputError: the wish names nobody, or far too many.
             UnavailableError: a peer does not answer, or not all is in after so long.
         """
-        if not wish.text or (wish.kind == PHONE and len(normal_phone(wish.text)) < _LEAST_DIGITS):
+        if not wish.text.strip() or (wish.kind == PHONE and len(normal_phone(wish.text)) < _LEAST_DIGITS):
             raise InputError(f"{wish.text!r} is no {wish.kind}", field=f"--{wish.kind}")
         self._say(f"waiting for Kafka to have what is in the spools of this machine, {wait_s:g} s at most")
         await spools.shipped(self._settings, wait_s)
@@ -118,7 +118,7 @@ class Eraser:
                 await self._put(due.values())
                 names = await self._make_anonymous(search, await self._told(due, reach, wait_s))
             self._say("overwriting what is left of them in the spools of this machine")
-            spools.scrubbed(self._settings, names.words, names.clicks)
+            spools.scrubbed(self._settings, names)
         finally:
             with suppress(GuidestreamError):  # what it holds expires within a day
                 await run.end()
@@ -251,7 +251,7 @@ def _hashed(wish: Wish) -> tuple[str, str]:
 
 def _words(wish: Wish, person: Person) -> list[str]:
     """Ids, hashes and numbers of the person."""
-    numbers = [wish.text, normal_phone(wish.text), normal_phone(wish.text).removeprefix("+86")]
+    numbers = [wish.text.strip(), normal_phone(wish.text), normal_phone(wish.text).removeprefix("+86")]
     return [*person.customers, *person.visitors, *person.phones, *(numbers if wish.kind == PHONE else ())]
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from schemas.token import TEXT_LENGTH
 from stream.base.errors import UnavailableError
 from stream.base.settings import Settings
+from stream.sink.erasing_letters import Names
 from stream.spool import scrub
 
 _LOOK_S: Final = 0.1
@@ -37,18 +38,13 @@ async def shipped(settings: Settings, wait_s: float) -> None:
         ) from error
 
 
-def scrubbed(settings: Settings, words: Collection[str], clicks: Collection[str]) -> int:
-    """Overwrite what is still on disk of records that Kafka has and that name somebody; returns how many.
-
-    Args:
-        settings: where the spools are.
-        words: what names them, anywhere in a record.
-        clicks: ids of their clicks, which may be many: looked for are those that are there.
-    """
-    known = frozenset(map(str.encode, clicks))
-    named = [word.encode() for word in words]
+def scrubbed(settings: Settings, names: Names) -> int:
+    """Overwrite what is still on disk of records that Kafka has and that name somebody; returns how many."""
+    clicks = frozenset(map(str.encode, names.clicks))
+    forms = [form.encode() for form in names.forms]
     return sum(
-        scrub.scrub(directory, [*named, *(_clicks_in(directory, known) if known else ())])
+        # Clicks may be many: looked for are those that are there.
+        scrub.scrub(directory, [*forms, *(_clicks_in(directory, clicks) if clicks else ())])
         for directory in _directories(settings)
     )
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+import orjson
+
 from stream.sink import external
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.sql import Target, render
@@ -48,15 +50,16 @@ class Names:
     """What names a person: ids, hashes, numbers; and clicks, which may be thousands."""
 
     def __init__(self, words: Iterable[str], clicks: Collection[str] = ()) -> None:
-        self.words = sorted({word for word in words if word})
+        self.forms = sorted({form for word in words if word for form in _forms(word)})
+        """The words as they are, and as JSON writes them."""
         self.clicks = frozenset(clicks)
         self._runs = frozenset(map(str.encode, self.clicks))
-        parts = b"|".join(re.escape(word.encode()) for word in self.words)
+        parts = b"|".join(re.escape(form.encode()) for form in self.forms)
         self._alone = re.compile(rb"(?<![0-9A-Za-z_.@-])(?:" + parts + rb")(?![0-9A-Za-z_@-])(?!\.[0-9A-Za-z])")
 
     def in_bytes(self, value: bytes) -> bool:
         """Whether one of them stands alone in it."""
-        if self.words and self._alone.search(value):
+        if self.forms and self._alone.search(value):
             return True
         return bool(self._runs) and not self._runs.isdisjoint(_RUN.findall(value))
 
@@ -90,7 +93,7 @@ async def _places(clickhouse: ClickHouse, table: _Table, names: Names) -> list[P
 
 async def _candidates(clickhouse: ClickHouse, table: _Table, names: Names) -> list[tuple[Place, list[bytes]]]:
     """Rows in which one of the words is anywhere."""
-    if not names.words and not names.clicks:
+    if not names.forms and not names.clicks:
         return []
     rows = await clickhouse.query(
         f"""
@@ -101,7 +104,7 @@ async def _candidates(clickhouse: ClickHouse, table: _Table, names: Names) -> li
         OR arrayExists(text -> arrayExists(run -> run IN click_ids, extractAll(text, {{run:String}})), {table.searched})
         """,
         {
-            "words": sorted({form for word in names.words for form in (word, json.dumps(word)[1:-1])}),
+            "words": names.forms,
             "run": _RUN.pattern.decode(),
         },
         tables={"click_ids": external.texts(names.clicks)},
@@ -110,6 +113,10 @@ async def _candidates(clickhouse: ClickHouse, table: _Table, names: Names) -> li
         ((topic, int(partition), int(offset)), list(map(bytes.fromhex, strings)))
         for topic, partition, offset, strings in rows
     ]
+
+
+def _forms(word: str) -> set[str]:
+    return {word, orjson.dumps(word).decode()[1:-1], json.dumps(word)[1:-1]}
 
 
 def _named(strings: Sequence[bytes], names: Names) -> bool:

@@ -1,5 +1,6 @@
 """`guidestream erase` and what names nobody by an id: events of landing pages, ratings, bare numbers."""
 
+import json
 from typing import Any
 
 import orjson
@@ -113,6 +114,37 @@ async def test_what_landing_pages_told_goes_with_whom_their_clicks_lead_to(shop:
         ("page_view", '{"dwell_ms":5200,"page":"/for-Other"}'),
         ("shared", '{"message":"from Other"}'),
     ]
+
+
+async def test_an_id_may_hold_what_json_escapes_and_spaces_around_it(shop: Shop, environ: dict[str, str]) -> None:
+    odd, browser, brought = " wm-\"quo'te\\slash-李娜 ", 'safari\\lina"3 ', "wm-brought-1"
+    await shop.opened()
+    await shop.clicked({shop.token: browser})
+    shop.tell("friend_added", odd, ago_ms=500_000, token=shop.token)
+    shop.tell("order_paid", odd, ago_ms=300_000, order_id="o1", amount="100")
+    shop.tell("lead", "", ago_ms=200_000, visitor_id=browser, properties={"message": "from Lina"})
+    shop.tell("referred", brought, ago_ms=100_000, properties={"referred_by": odd})
+    shop.tell("alias", odd, ago_ms=90_000, properties={"alias": "crm-7"})
+    bad = {"v": 1, "type": "order_paid", "event_id": "e", "customer_id": odd, "occurred_at": shop.began_ms}
+    await send(shop.settings, CONVERSIONS, [(b"", orjson.dumps(bad)), (b"", json.dumps({**bad, "v": 9}).encode())])
+    await shop.settled()
+    before = await shop.totals()
+    words = ("quo", "slash-", "safari", "lina", "crm-7")
+    assert "dead_letters.value" in await shop.where(*words)
+
+    first = await erase(environ, "--customer", odd)
+    assert first["rows_changed"] == {
+        "clicks": 1,
+        "conversions": 5,
+        "customer_aliases": 1,
+        "customer_states": 2,
+        "dead_letters": 2,
+    }
+    assert await shop.where(*words) == []
+    assert await shop.totals() == before
+    assert await shop.difference() == []
+    assert await erase(environ, "--customer", odd) == {**first, "erased_now": False}
+    assert (await erase(environ, "--customer", odd.strip()))["rows_changed"] == {}
 
 
 async def properties(shop: Shop, token: str) -> list[Any]:

@@ -1,3 +1,6 @@
+import json
+from collections.abc import Callable
+
 import pytest
 
 from stream.sink.erasing_letters import Names, _named
@@ -28,6 +31,14 @@ def test_an_id_within_another_is_somebody_else(value: bytes) -> None:
 def test_an_id_may_be_written_with_escapes() -> None:
     assert _named([b'{"customer_id": "\\u674e\\u5a1c-7"}'], Names(["李娜-7"]))
     assert not _named([b'{"customer_id": "\\u674e\\u5a1c-77"}'], Names(["李娜-7"]))
+
+
+@pytest.mark.parametrize("id_", ['quo"te', "back\\slash", '李"娜-7', " c1 "])
+@pytest.mark.parametrize("written", [json.dumps, lambda text: json.dumps(text, ensure_ascii=False)])
+def test_an_id_that_json_escapes_is_found_as_it_is_written(id_: str, written: Callable[[str], str]) -> None:
+    assert _named([id_.encode()], Names([id_]))
+    assert _named([f'{{"customer_id": {written(id_)}, '.encode()], Names([id_]))
+    assert not _named([f'{{"customer_id": {written(f"x{id_.strip()}")}, '.encode()], Names([id_]))
 
 
 @pytest.mark.parametrize("value", [b"EQ-_a", b'{"token":"EQ-_a"}', b"lead:EQ-_a:7", b"https://a.example/?t=EQ-_a&x"])
