@@ -38,7 +38,7 @@ class Repeats:
         row = hash((shared, rest()))
         number = self._get(row)
         if number is None:
-            count = hash((shared, "count"))
+            count = hash((shared,))
             number = (self._get(count) or 0) + 1
             self._set(count, number)
             self._set(row, number)

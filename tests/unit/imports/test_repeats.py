@@ -29,6 +29,12 @@ def test_rows_that_share_an_id_are_numbered_by_what_else_they_hold() -> None:
     assert numbered(repeats, "n", "x") == "n"
 
 
+def test_no_cell_is_taken_for_what_is_noted_of_an_id() -> None:
+    repeats = Repeats()
+    rests = ["count", "", "m", "count"]
+    assert [numbered(repeats, "m", rest) for rest in rests] == ["m", "m:2", "m:3", "m"]
+
+
 def test_an_id_that_is_not_shared_stays() -> None:
     made = event("a")
     Repeats().tell_apart(made, lambda: "x")
