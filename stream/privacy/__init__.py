@@ -2,7 +2,7 @@
 
     spools     what this machine has taken in is in Kafka                     (stream.privacy.spools)
     lanes      the worker has read it                                         (stream.privacy.lanes)
-    people     all ids of the person                                          (stream.sink.people)
+    people     all ids of the person, and the clicks that are theirs          (stream.sink.people)
     events     an event of type `erased` in every partition, read by lanes    (schemas.erasure, stream.worker.erased)
     rows       raw rows, customers, aliases, dead letters, duplicates         (stream.sink.erasing, erasing_letters)
     spools     what was shipped and is still on disk

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.erasure import ERASED
 from stream.base.errors import InputError
 from stream.sink import external
 from stream.sink.clickhouse import ClickHouse
@@ -69,7 +70,8 @@ async def of_customers(clickhouse: ClickHouse, customer_ids: Collection[str]) ->
         {"ids": ids},
         tables={"own_clicks": external.texts(click for (click,) in clicks)},
     )
-    return _person(known, {visitor for (visitor,) in visitors}, {click for (click,) in clicks})
+    browsers = await _own_ids(clickhouse, {visitor for (visitor,) in visitors})
+    return _person(known, browsers, {click for (click,) in clicks})
 
 
 async def of_phone(clickhouse: ClickHouse, hashes: Sequence[str]) -> Person:
@@ -94,7 +96,8 @@ async def of_phone(clickhouse: ClickHouse, hashes: Sequence[str]) -> Person:
     customers, visitors, clicks = ({row[place] for row in rows if row[place]} for place in range(3))
     _check(len(customers))
     found = await of_customers(clickhouse, customers)
-    return _person(found.customers, visitors.union(found.visitors), clicks.union(found.clicks), tuple(hashes))
+    browsers = await _own_ids(clickhouse, visitors.union(found.visitors))
+    return _person(found.customers, browsers, clicks.union(found.clicks), tuple(hashes))
 
 
 async def clicks_of(clickhouse: ClickHouse, visitor_ids: Collection[str], before_ms: int) -> set[str]:
@@ -119,6 +122,22 @@ async def last_click_ms(clickhouse: ClickHouse, visitor_ids: Sequence[str]) -> i
         {"ids": list(visitor_ids)},
     )
     return int(rows[0][0])
+
+
+async def _own_ids(clickhouse: ClickHouse, visitor_ids: Collection[str]) -> set[str]:
+    """The browsers, by their own ids where clicks are under a word already: of a run that was cut short.
+
+    Rows of type `erased` are changed with the person's other events, and say until then whose word it is.
+    """
+    words = [one for one in visitor_ids if one.startswith(f"{ERASED}:")]
+    if not words:
+        return set(visitor_ids)
+    told = await clickhouse.query(
+        "SELECT DISTINCT JSONExtractString(properties, 'pseudonym') AS word, visitor_id FROM conversions "
+        "WHERE type = {erased:String} AND visitor_id != '' AND word IN {words:Array(String)}",
+        {"erased": ERASED, "words": words},
+    )
+    return {*visitor_ids, *(visitor for _, visitor in told)} - {word for word, _ in told}
 
 
 def _person(

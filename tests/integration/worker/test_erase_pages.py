@@ -4,10 +4,17 @@ import json
 from typing import Any
 
 import orjson
+import pytest
 
+from schemas.erasure import CUSTOMER
 from schemas.personal import phone_hashes
 from schemas.topics import CLICKS, CONVERSIONS
+from stream.base.clock import wall_clock
+from stream.base.errors import UnavailableError
 from stream.base.person_keys import person_keys
+from stream.privacy.erase import Eraser, Wish
+from stream.sink.erasing import Erasing, Statement
+from stream.sink.kafka_log import open_log
 from tests.support.raw_records import send
 from tests.support.shop import LINA, Shop, erase
 
@@ -145,6 +152,41 @@ async def test_an_id_may_hold_what_json_escapes_and_spaces_around_it(shop: Shop,
     assert await shop.difference() == []
     assert await erase(environ, "--customer", odd) == {**first, "erased_now": False}
     assert (await erase(environ, "--customer", odd.strip()))["rows_changed"] == {}
+
+
+async def test_pages_are_found_again_after_a_run_that_had_changed_the_clicks(
+    shop: Shop, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, another = shop.token_of(1), shop.token_of(2)
+    await shop.opened()
+    await shop.clicked({own: "browser-lina", another: "browser-lina"})
+    shop.tell("friend_added", ago_ms=500_000, token=own)
+    shop.page("shared", another, {"message": "from Lina"}, ago_ms=300_000)
+    shop.tell("lead", "", ago_ms=200_000, visitor_id="browser-lina", properties={"message": "of the browser"})
+    await shop.settled()
+    before = await shop.totals()
+    change = Erasing._change
+
+    async def ends(erasing: Erasing, statement: Statement) -> None:
+        if statement.table == "conversions":
+            raise UnavailableError("gone")
+        await change(erasing, statement)
+
+    async with open_log(shop.settings) as kafka:
+        eraser = Eraser(shop.settings, shop.clickhouse, kafka, person_keys(shop.settings), wall_clock, print)
+        wish = Wish(CUSTOMER, LINA)
+        person = await eraser.find(wish, 30)
+        with monkeypatch.context() as patched:
+            patched.setattr(Erasing, "_change", ends)
+            with pytest.raises(UnavailableError, match="gone"):
+                await eraser.erase(wish, person, 30)
+    assert "clicks.visitor_id" not in await shop.where("browser-lina")
+    assert (await erase(environ, "--customer", LINA))["erased_now"]
+    assert await shop.where("from Lina", LINA, "browser-lina", "of the browser") == []
+    certificates = "SELECT kind, count(), countIf(finished_at IS NULL) FROM erasures FINAL GROUP BY kind ORDER BY kind"
+    assert await shop.clickhouse.query(certificates) == [("customer", 1, 0), ("visitor", 1, 0)]
+    assert await shop.totals() == before
+    assert await shop.difference() == []
 
 
 async def properties(shop: Shop, token: str) -> list[Any]:
