@@ -149,6 +149,21 @@ def test_a_task_is_given_and_done(file: Path) -> None:
     assert found.events[0]["properties"] == {"task": "群发"}
 
 
+def test_a_task_with_several_customers_is_one_with_each(file: Path) -> None:
+    file.write_text(
+        "任务编号,任务名称,导购工号,客户编号,下发时间,完成时间\n"
+        "t1,回访,007,c1,2026-11-11 09:00,2026-11-11 18:00\n"
+        "t1,回访,007,c2,2026-11-11 09:00,\n"
+    )
+    found = taken(file, "tasks")
+    assert found.problems == []
+    assert [event["event_id"] for event in found.events] == [
+        "task_assigned:t1:007:c1",
+        "task_done:t1:007:c1",
+        "task_assigned:t1:007:c2",
+    ]
+
+
 def test_costs_name_what_they_were_for_and_when(file: Path) -> None:
     file.write_text(
         '日期,金额,活动ID,触点,开始日期,结束日期\n2026-11-11,"1,000.00",d11,moments,2026/11/1,2026年11月11日\n'
