@@ -146,7 +146,7 @@ class ConversionPath:
             taken = Taken(lane.partition, received_ms, lane.windows.closed_before)
             await self._credit_all(accepted, decided, tokens, lane.customers, taken)
 
-            noted = renamed.duplicates(duplicates)
+            noted = renamed.duplicates(duplicates, found)
             await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, noted, received_ms)
             await self._insert(taken, f"{batch[0].offset}-{batch[-1].offset}")
         await lane.customers.write()

@@ -119,11 +119,15 @@ class Renamed(NamedTuple):
         own = {id_: {row for word in (id_, *words) for row in found.get(word, ())} for id_, words in self.by_id.items()}
         return {**found, **{id_: sorted(rows_) for id_, rows_ in own.items()}}
 
-    def duplicates(self, found: list[Duplicate]) -> list[Duplicate]:
-        """Notes of duplicates, which name nobody either."""
+    def duplicates(self, noted: list[Duplicate], found: Mapping[str, Places]) -> list[Duplicate]:
+        """Notes of duplicates, which name nobody whom the rows that were found do not name."""
         if not self.by_id:
-            return found
-        return [replace(one, event_id=self.by_id.get(one.event_id, (one.event_id,))[0]) for one in found]
+            return noted
+        return [replace(one, event_id=self._kept(one.event_id, found)) for one in noted]
+
+    def _kept(self, id_: str, found: Mapping[str, Places]) -> str:
+        words = self.by_id.get(id_, (id_,))
+        return next((word for word in words if word != id_ and found.get(word)), words[0])
 
 
 def cuts(events: Sequence[Decoded], repeated: Collection[int]) -> list[int]:

@@ -72,8 +72,19 @@ def test_rows_of_a_renamed_event_are_found_under_its_id_and_under_every_word_for
     rows = renamed.rows({"lead:c1:1": [(0, 1)], old: [(1, 7)], new: [(0, 3)], "l": [(5, 5)]})
     assert rows["lead:c1:1"] == [(0, 1), (0, 3), (1, 7)]
     assert rows["l"] == [(5, 5)]
-    [note] = renamed.duplicates([Duplicate(9, "lead:c1:1", 0, 1)])
+    [note] = renamed.duplicates([Duplicate(9, "lead:c1:1", 0, 1)], {})
     assert note == Duplicate(9, new, 0, 1)
+
+
+def test_an_event_that_is_kept_as_it_came_is_noted_under_the_word_that_its_row_is_under() -> None:
+    known = Erasures(KEYS, new_pseudonym=lambda: PSEUDONYM)
+    known.learn(erased())
+    came = Decoded(lead("lead:c1:1", customer_id="c1"), 9)  # of after the erasure, or from while it was made
+    renamed = Renamed.of([came], [came], known)
+    [_, old] = known.ids_of("lead:c1:1")
+    note = Duplicate(9, "lead:c1:1", 1, 7)
+    assert renamed.duplicates([note], {old: [(1, 7)]}) == [Duplicate(9, old, 1, 7)]
+    assert renamed.duplicates([note], {"lead:c1:1": [(1, 7)]}) == [note]
 
 
 def test_the_pseudonyms_state_is_needed_beside_that_of_the_customer() -> None:
