@@ -5,12 +5,13 @@ import socket
 import ssl
 import struct
 import traceback
-from typing import Any
+from typing import Any, Final
 
 from stream.base.settings import Kafka
 
 _API_VERSIONS = 18
 _CORRELATION = 0x6753
+_STOP_S: Final = 5.0
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
@@ -63,6 +64,16 @@ async def start_client(client: Any) -> None:
             if (forgotten := frame.f_locals.get("bootstrap_conn")) is not None:
                 forgotten.close()
         raise
+
+
+async def stop_producer(producer: Any) -> None:
+    """Stop an aiokafka producer; one that waits for a broker that does not answer loses its connections and is left."""
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await producer.stop()
+    except TimeoutError:
+        producer._sender.sender_task.cancel()  # noqa: SLF001 - `stop` has no deadline of its own
+        await producer.client.close()
 
 
 async def stop_consumer(consumer: Any) -> None:

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from schemas.topics import REGISTRY
 from stream.base import log
 from stream.base.errors import ConflictError, UnavailableError
-from stream.base.kafka import client_options, start_client
+from stream.base.kafka import client_options, start_client, stop_producer
 from stream.base.settings import Settings
 from stream.registry.replica import Replica
 from stream.registry.snapshot import Snapshot
@@ -43,7 +43,6 @@ _DEAD_AFTER_S: Final = 5.0
 _BATCH_BYTES: Final = 512 * 1024
 _ANSWER_S: Final = 30.0
 """Longest wait for one answer of the broker."""
-_STOP_S: Final = 5.0
 _logger = log.get(__name__)
 
 
@@ -133,7 +132,7 @@ class Writer:
             yield producer
         finally:
             _forget(producer)
-            await _stop(producer)
+            await stop_producer(producer)
 
     async def _write(self, producer: Any, records: Encoded, progress: Progress) -> int:
         """Put the records into a transaction; the offset of the first.
@@ -171,16 +170,6 @@ class Writer:
             if reader.highest() != grown:
                 grown, since = reader.highest(), monotonic()
             await self._replica.pull(reader)
-
-
-async def _stop(producer: Any) -> None:
-    """Stop it; one that waits for a broker that does not answer is left alone, without its connections."""
-    try:
-        async with asyncio.timeout(_STOP_S):
-            await producer.stop()
-    except TimeoutError:
-        producer._sender.sender_task.cancel()  # noqa: SLF001 - `stop` has no deadline of its own
-        await producer.client.close()
 
 
 def _forget(producer: Any) -> None:

@@ -4,8 +4,10 @@ At least once, by a producer of its own: an offset is committed only after the b
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -16,7 +18,7 @@ from schemas.attributed import encode_attributed
 from schemas.erasure import ERASED
 from schemas.topics import ATTRIBUTED
 from stream.base import log, metrics
-from stream.base.kafka import client_options, start_client
+from stream.base.kafka import client_options, start_client, stop_producer
 from stream.base.settings import Settings
 from stream.sink.conversions import RawConversion
 from stream.worker.cache import Cache
@@ -46,6 +48,7 @@ class Attributed:
         self._topic = settings.topic(ATTRIBUTED)
         self._options = client_options(settings.kafka)
         self._producer: Any = None
+        self._users: Counter[Any] = Counter()
         self._starting = asyncio.Lock()
         self._places: Cache[bytes, int] = Cache(_KEYS)
         self._place = DefaultPartitioner()
@@ -55,7 +58,8 @@ class Attributed:
         waiting = list(some)
         while waiting:
             try:
-                waiting = await self._send(await self._started(), waiting)
+                async with self._lent() as producer:
+                    waiting = await self._send(producer, waiting)
             except (KafkaError, OSError) as error:
                 _logger.warning("sending again", topic=ATTRIBUTED, records=len(waiting), error=repr(error))
             if waiting:
@@ -65,8 +69,22 @@ class Attributed:
     async def close(self) -> None:
         """Leave the broker; nothing may be under way."""
         if self._producer is not None:
-            await self._producer.stop()
+            await stop_producer(self._producer)
             self._producer = None
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Any]:
+        """The producer that is in use; one that was given up is left by its last user."""
+        producer = await self._started()
+        self._users[producer] += 1
+        try:
+            yield producer
+        finally:
+            self._users[producer] -= 1
+            if not self._users[producer]:
+                del self._users[producer]
+                if producer is not self._producer:
+                    await stop_producer(producer)
 
     async def _started(self) -> Any:
         async with self._starting:
@@ -100,6 +118,9 @@ class Attributed:
                 left += held
             elif isinstance(outcome, BaseException):
                 raise outcome
+        if left and producer is self._producer:
+            # A batch that it gave up took numbers with it that the broker waits for: it refuses whatever follows.
+            self._producer = None
         return left
 
     async def _send_batch(self, producer: Any, place: int, builder: Any) -> None:
@@ -140,18 +161,39 @@ class _Waiting(NamedTuple):
 class Outbox:
     """What one lane has for the topic: batches wait until their windows are written."""
 
-    def __init__(self, send: Callable[[Sequence[Record]], Any], start: int) -> None:
+    def __init__(self, send: Callable[[Sequence[Record]], Any], *, done: int = 0, committed: int = 0) -> None:
         self._send = send
         self._waiting: deque[_Waiting] = deque()
         self._flushed = -1
         self._sending = asyncio.Lock()
-        self.done = start
+        self.done = done
         """All conversions before this offset are out."""
+        self._written = self._settled = committed
 
     @property
     def held(self) -> int:
-        """Records that wait."""
+        """Records that wait, or are under way."""
         return sum(len(one.records) for one in self._waiting)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether windows are written of what is not out yet."""
+        return self._written > self._settled
+
+    def settle(self, written: int | None) -> int | None:
+        """The offset that may be committed now, if that moved on: what is before it is written, and out.
+
+        Args:
+            written: up to where windows are written, if that moved on. More of them is written while some is sent, so
+                to wait until all that is written is out would be to wait for ever.
+        """
+        if written is not None:
+            self._written = written
+        ready = min(self._written, self.done)
+        if ready <= self._settled:
+            return None
+        self._settled = ready
+        return ready
 
     def add(self, batch: int, next_offset: int, some: list[Record]) -> None:
         """Take in a batch, by its number in the lane's windows."""
@@ -169,9 +211,10 @@ class Outbox:
     async def send(self) -> None:
         """Send what may go."""
         async with self._sending:
-            due: list[_Waiting] = []
-            while self._waiting and self._waiting[0].batch <= self._flushed:
-                due.append(self._waiting.popleft())
+            flushed = self._flushed
+            due = list(takewhile(lambda one: one.batch <= flushed, self._waiting))
             if due:
                 await self._send([record for one in due for record in one.records])
-                self.done = due[-1].next_offset
+                for one in due:
+                    self._waiting.popleft()
+                    self.done = one.next_offset

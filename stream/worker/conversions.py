@@ -56,8 +56,7 @@ class ConversionLane(WindowLane):
         self._attributed = attributed
         self._gauges = gauges
         self._mirror = mirror
-        self._outbox = Outbox(attributed.send, 0)
-        self._settled: int | None = None
+        self._outbox = Outbox(attributed.send)
         self._customers = Customers(
             tp.partition,
             sink,
@@ -78,7 +77,7 @@ class ConversionLane(WindowLane):
         await catch_up(self.tp.partition, position, self._customers, self._sink, self._attributed)
         grace_ms = self.settings.worker.grace_ms
         self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
-        self._outbox.done = position.reach.offset + 1
+        self._outbox = Outbox(self._attributed.send, done=position.start, committed=position.committed)
         await self._gauges.load(self.tp.partition, self.windows.closed_before, self._sink)
         return position.start
 
@@ -104,14 +103,8 @@ class ConversionLane(WindowLane):
     @property
     def unsettled(self) -> bool:
         """Whether something is not written, or not told."""
-        return self.windows.unwritten or self._settled is not None
+        return self.windows.unwritten or self._outbox.unsettled
 
     def settle(self) -> int | None:
         """The offset up to which windows are written and `attributed` is sent, if that moved on."""
-        settled = self.windows.settle()
-        if settled is not None:
-            self._settled = settled
-        if self._settled is None or self._settled > self._outbox.done:
-            return None
-        settled, self._settled = self._settled, None
-        return settled
+        return self._outbox.settle(self.windows.settle())

@@ -127,7 +127,7 @@ class Lane:
             partition,
             ConversionPartition(30_000, Recovered()),
             self.customers,
-            Outbox(worker.told.send, 0),
+            Outbox(worker.told.send),
             Fates(CONVERSIONS, partition),
         )
 

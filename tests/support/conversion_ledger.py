@@ -388,7 +388,7 @@ async def _windows(clickhouse: ClickHouse, expected: Expected) -> list[str]:
 async def _attributed(settings: Settings, expected: Expected) -> list[str]:
     """Each event at least once, and always with the same credit."""
     found: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
-    for key, value in await _everything(settings):
+    for key, value in await all_told(settings):
         one = orjson.loads(value)
         given = one["credit"]
         origin = (one["origin"]["partition"], one["origin"]["offset"])
@@ -407,7 +407,8 @@ async def _attributed(settings: Settings, expected: Expected) -> list[str]:
     return _compared("attributed", wanted, found)
 
 
-async def _everything(settings: Settings) -> list[tuple[bytes, bytes]]:
+async def all_told(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Key and value of all records of `attributed`."""
     limits = await ends(settings, ATTRIBUTED)
     topic = settings.topic(ATTRIBUTED)
     consumer = AIOKafkaConsumer(**client_options(settings.kafka), auto_offset_reset="earliest")

@@ -54,6 +54,13 @@ async def test_it_recovers_before_anything_is_fetched() -> None:
     assert lane.ready
 
 
+async def test_it_is_not_idle_for_as_long_as_it_recovered() -> None:
+    lane = Recorded()
+    lane.taken_s -= 60
+    await ran(lane)
+    assert lane.idle_s < 60
+
+
 async def test_fetches_that_wait_become_one_batch_in_their_order() -> None:
     lane = Recorded()
     lane.offer(batch(10, 11))
