@@ -78,7 +78,8 @@ class Lane(ABC):
         if self._stopping or not await self.consumer.open(self.tp, start, self.epoch):
             return
         self.next_offset = start
-        self.taken_s = monotonic()  # it was busy, not idle: what waits for it has not come yet
+        # It was busy, not idle: what waits for it has not come yet. When that comes, it is taken without a pause.
+        self.taken_s = monotonic() - self._pace_s
         while not self._stopping:
             records = await self._next()
             if records:
