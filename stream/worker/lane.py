@@ -37,6 +37,8 @@ class Lane(ABC):
         """Whether a batch is under way."""
         self.taken_s = monotonic()
         """When the last batch was begun."""
+        self._opened_s = self.taken_s
+        """When it had recovered: until then it was busy, not idle, and what waits for it has not come yet."""
         self._pace_s = pace_s
         self._queue: deque[Batch] = deque()
         self._queued = 0
@@ -46,7 +48,7 @@ class Lane(ABC):
     @property
     def idle_s(self) -> float:
         """For how long there has been nothing to do."""
-        return 0.0 if self.busy or self._queue else monotonic() - self.taken_s
+        return 0.0 if self.busy or self._queue else monotonic() - max(self.taken_s, self._opened_s)
 
     @property
     def ready(self) -> bool:
@@ -78,8 +80,7 @@ class Lane(ABC):
         if self._stopping or not await self.consumer.open(self.tp, start, self.epoch):
             return
         self.next_offset = start
-        # It was busy, not idle: what waits for it has not come yet. When that comes, it is taken without a pause.
-        self.taken_s = monotonic() - self._pace_s
+        self._opened_s = monotonic()
         while not self._stopping:
             records = await self._next()
             if records:
