@@ -7,8 +7,10 @@ schema, as the read-only user that Grafana is.
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -59,13 +61,13 @@ def test_rules_were_loaded_and_are_healthy(prometheus: Prometheus) -> None:
     assert {rule["health"] for rule in found} == {"ok"}
 
 
-def as_the_plugin_sends(statement: str) -> str:
-    """A statement with variables and the macros of Grafana's ClickHouse plugin filled in: the day before `NOW_S`."""
+def as_the_plugin_sends(statement: str, from_s: int = NOW_S - 86_400, to_s: int = NOW_S) -> str:
+    """A statement with variables and the macros of Grafana's ClickHouse plugin filled in."""
     statement = re.sub(
         r"\$__timeInterval\((\w+)\)", r"toStartOfInterval(toDateTime(\1), INTERVAL 60 second)", statement
     )
-    statement = statement.replace("$__fromTime", f"toDateTime({NOW_S - 86_400})")
-    statement = statement.replace("$__toTime", f"toDateTime({NOW_S})")
+    statement = statement.replace("$__fromTime", f"toDateTime({from_s})")
+    statement = statement.replace("$__toTime", f"toDateTime({to_s})")
     statement = statement.replace("$dimension", "guide").replace("$horizon", "7")
     assert "$" not in statement
     return statement
@@ -114,18 +116,46 @@ async def insert_a_sale(clickhouse: ClickHouse) -> None:
     await tell(clickhouse, said)
 
 
-async def test_every_sql_query_finds_rows_for_the_read_only_user(migrated: ClickHouse, environ: dict[str, str]) -> None:
-    await insert_two_taps(migrated)
-    await insert_a_sale(migrated)
-    read_only = {
+@asynccontextmanager
+async def read_only(environ: dict[str, str]) -> AsyncIterator[ClickHouse]:
+    """A connection of the user that Grafana is."""
+    user = {
         "GUIDESTREAM_CLICKHOUSE_USER": environ["GUIDESTREAM_CLICKHOUSE_BI_USER"],
         "GUIDESTREAM_CLICKHOUSE_BI_USER": "another",  # two users of one name are refused
         "GUIDESTREAM_CLICKHOUSE_PASSWORD": environ["GUIDESTREAM_CLICKHOUSE_BI_PASSWORD"],
     }
-    reader = await ClickHouse.connect(load(environ | read_only))
+    reader = await ClickHouse.connect(load(environ | user))
     try:
-        found = {query.origin: await reader.query(as_the_plugin_sends(query.text)) for query in SQL}
+        yield reader
     finally:
         await reader.close()
+
+
+async def test_every_sql_query_finds_rows_for_the_read_only_user(migrated: ClickHouse, environ: dict[str, str]) -> None:
+    await insert_two_taps(migrated)
+    await insert_a_sale(migrated)
+    async with read_only(environ) as reader:
+        found = {query.origin: await reader.query(as_the_plugin_sends(query.text)) for query in SQL}
     assert len(found) == len(SQL) > 5
     assert [origin for origin, rows in found.items() if not rows] == []
+
+
+async def test_a_panel_of_days_shows_the_brands_days_that_the_range_touches_and_no_other(
+    migrated: ClickHouse, environ: dict[str, str]
+) -> None:
+    await insert_two_taps(migrated)
+    await insert_a_sale(migrated)
+    of_days = [query for query in SQL if "toDate(" in query.text]
+    assert len(of_days) > 10
+    # Three hours each, in UTC on the 17th, on the 17th and on the 18th; all that happened is on the 18th in Shanghai.
+    evening, night, next_night = (
+        datetime(2026, 11, day, hour, tzinfo=ZoneInfo("Asia/Shanghai")) for day, hour in ((17, 20), (18, 4), (19, 4))
+    )
+    shown: dict[str, list[datetime]] = {query.origin: [] for query in of_days}
+    async with read_only(environ) as reader:
+        for start in (evening, night, next_night):
+            from_s = int(start.timestamp())
+            for query in of_days:
+                if await reader.query(as_the_plugin_sends(query.text, from_s, from_s + 3 * 3_600)):
+                    shown[query.origin].append(start)
+    assert shown == {query.origin: [night] for query in of_days}
