@@ -3,7 +3,7 @@
 Whatever counts here counts distinct offsets, because a zombie worker may have written a row twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,19 +122,21 @@ async def written(clickhouse: ClickHouse, partition: int, starts: Sequence[int])
 
 
 async def shares(
-    clickhouse: ClickHouse, partition: int, day_start_ms: int, hour_start_ms: int, until_ms: int
+    clickhouse: ClickHouse, partition: int, day_start_ms: int, hour_start_ms: int, until_ms: int, but: Collection[int]
 ) -> list[tuple[int, str, str, int, int]]:
     """(minute, guide, link, clicks, human clicks) of written windows before `until_ms`, minutes in milliseconds.
 
     From the hour's start on minute by minute; what lies before, back to the day's start, is summed up at that start.
+    Windows whose starts are in `but` are left out.
     """
     rows = await clickhouse.query(
-        """
-        SELECT if(toUnixTimestamp(window_start) < {hour:UInt32}, {day:UInt32}, toUnixTimestamp(window_start)) AS minute,
-            guide_id, link, sum(clicks), sum(human_clicks)
+        f"""
+        SELECT if(toUnixTimestamp(window_start) < {{hour:UInt32}}, {{day:UInt32}}, toUnixTimestamp(window_start))
+            AS minute, guide_id, link, sum(clicks), sum(human_clicks)
         FROM link_windows FINAL
-        WHERE kafka_partition = {partition:UInt16} AND window_start >= toDateTime(least({day:UInt32}, {hour:UInt32}))
-            AND window_start < toDateTime({until:UInt32})
+        WHERE kafka_partition = {{partition:UInt16}}
+            AND window_start >= toDateTime(least({{day:UInt32}}, {{hour:UInt32}}))
+            AND window_start < toDateTime({{until:UInt32}}) AND {without(but, min(day_start_ms, hour_start_ms))}
         GROUP BY minute, guide_id, link
         """,
         {
@@ -159,6 +161,12 @@ async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str
     for event_id, partition, offset in rows:
         found.setdefault(event_id, []).append((int(partition), int(offset)))
     return found
+
+
+def without(starts: Iterable[int], since_ms: int) -> str:
+    """The condition that a window from `since_ms` on is none of these; those before would make it long for nothing."""
+    named = listed([start for start in starts if start >= since_ms])
+    return f"window_start NOT IN ({named})" if named else "true"
 
 
 def listed(starts: Sequence[int]) -> str:

@@ -1,9 +1,11 @@
 """What written windows say of the stages after the click: the numbers that stage gauges are loaded with."""
 
+from collections.abc import Collection
 from typing import Final
 
 from schemas.windows import COUNTED, ConversionWindowRow
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.recount import without
 
 STAGES: Final = (
     "lead",
@@ -26,11 +28,12 @@ def numbers(row: ConversionWindowRow) -> tuple[int, ...]:
 
 
 async def stage_shares(
-    clickhouse: ClickHouse, partition: int, day_start_ms: int, hour_start_ms: int, until_ms: int
+    clickhouse: ClickHouse, partition: int, day_start_ms: int, hour_start_ms: int, until_ms: int, but: Collection[int]
 ) -> list[tuple[int, str, tuple[int, ...]]]:
     """(minute, guide, numbers) of written windows before `until_ms`, minutes in milliseconds.
 
     From the hour's start on minute by minute; what lies before, back to the day's start, is summed up at that start.
+    Windows whose starts are in `but` are left out.
     """
     counts = ", ".join(f"sum({stage})" for stage in STAGES)
     amounts = ", ".join(f"toInt64(sum({amount}) * 10000)" for amount in AMOUNTS)
@@ -41,7 +44,7 @@ async def stage_shares(
         FROM conversion_windows FINAL
         WHERE kafka_partition = {{partition:UInt16}}
             AND window_start >= toDateTime(least({{day:UInt32}}, {{hour:UInt32}}))
-            AND window_start < toDateTime({{until:UInt32}})
+            AND window_start < toDateTime({{until:UInt32}}) AND {without(but, min(day_start_ms, hour_start_ms))}
         GROUP BY minute, guide_id
         """,
         {

@@ -48,7 +48,7 @@ class ClickLane(WindowLane):
         position = await find_position("clicks", self.tp, self._sink, self.consumer)
         grace_ms = self.settings.worker.grace_ms
         self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
-        await self._gauges.load(self.tp.partition, self.windows.closed_before, self._sink)
+        await self.show(self._gauges, self._sink)
         return position.start
 
     @property

@@ -33,6 +33,8 @@ class ConversionLane(WindowLane):
     """One partition of `conversions`."""
 
     windows: ConversionPartition
+    _outbox: Outbox
+    """Once it has recovered; nothing is taken, flushed or committed before."""
 
     def __init__(  # noqa: PLR0913 - what a lane is made of
         self,
@@ -56,7 +58,6 @@ class ConversionLane(WindowLane):
         self._attributed = attributed
         self._gauges = gauges
         self._mirror = mirror
-        self._outbox = Outbox(attributed.send)
         self._customers = Customers(
             tp.partition,
             sink,
@@ -78,7 +79,7 @@ class ConversionLane(WindowLane):
         grace_ms = self.settings.worker.grace_ms
         self.windows = await recover_windows(self.tp, position, grace_ms, self.oldest_ms, self._sink)
         self._outbox = Outbox(self._attributed.send, done=position.start, committed=position.committed)
-        await self._gauges.load(self.tp.partition, self.windows.closed_before, self._sink)
+        await self.show(self._gauges, self._sink)
         return position.start
 
     @property

@@ -1,11 +1,12 @@
 """Business gauges: this worker's share of clicks per guide and per top link, right from the moment of an assignment.
 
 Loaded from written windows when a partition is recovered, then moved by what each flush and each recount adds. What
-open windows hold is in no written window that is loaded: their first flush counts them in full.
+open windows hold is in no written window that is loaded: their first flush counts them in full. Nor is what marked
+windows hold, which an older assignment may be writing still: their first recount counts them in full.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Final, Generic, TypeVar
@@ -42,6 +43,10 @@ class WindowGauges(ABC, Generic[Row]):
     def __init__(self, zone: ZoneInfo, clock: Clock) -> None:
         self._zone = zone
         self._clock = clock
+
+    @abstractmethod
+    async def load(self, partition: int, closed_before_ms: int, marked: Collection[int], sink: Sink) -> None:
+        """Add what was written of a partition's closed windows that are not marked."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -86,10 +91,12 @@ class Gauges(WindowGauges[WindowRow]):
         self._guides.clear()
         self._links.clear()
 
-    async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
-        """Add what was written of a partition's closed windows."""
+    async def load(self, partition: int, closed_before_ms: int, marked: Collection[int], sink: Sink) -> None:
+        """Add what was written of a partition's closed windows that are not marked."""
         day_ms, hour_ms = self._loaded()
-        rows = await sink.ask("shares", lambda ch: recount.shares(ch, partition, day_ms, hour_ms, closed_before_ms))
+        rows = await sink.ask(
+            "shares", lambda ch: recount.shares(ch, partition, day_ms, hour_ms, closed_before_ms, marked)
+        )
         for minute, guide, link, clicks, human in rows:
             self._add(minute, guide, link, (clicks, human))
 

@@ -142,7 +142,7 @@ class Pipeline:
         before, rows = await lane.kind.recount(partition, starts)
         await lane.kind.write([(partition, row) for row in rows], self._clock())
         if self._is_mine(lane):
-            lane.kind.restated(before, rows)
+            lane.kind.restated(lane.shown(before, starts), rows)
         metrics.STAGE_SECONDS.labels("recount").observe(monotonic() - started)
 
     async def publish(self) -> None:

@@ -1,6 +1,6 @@
 """Gauges of what happened after the click: this worker's share per credited guide, as `Gauges` has it for clicks."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,12 @@ class StageGauges(WindowGauges[ConversionWindowRow]):
         """The partitions were given up."""
         self._guides.clear()
 
-    async def load(self, partition: int, closed_before_ms: int, sink: Sink) -> None:
-        """Add what was written of a partition's closed windows."""
+    async def load(self, partition: int, closed_before_ms: int, marked: Collection[int], sink: Sink) -> None:
+        """Add what was written of a partition's closed windows that are not marked."""
         day_ms, hour_ms = self._loaded()
-        rows = await sink.ask("stages", lambda ch: stage_shares(ch, partition, day_ms, hour_ms, closed_before_ms))
+        rows = await sink.ask(
+            "stages", lambda ch: stage_shares(ch, partition, day_ms, hour_ms, closed_before_ms, marked)
+        )
         for minute, guide, counts in rows:
             self._guides.add(minute, guide or NOBODY, counts)
 

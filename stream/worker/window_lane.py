@@ -1,6 +1,7 @@
 """A lane with windows: what clicks and conversions have in common beyond a `Lane`."""
 
 from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from faust.types import TP
@@ -8,7 +9,9 @@ from faust.types import TP
 from stream.aggregate.partition import NEVER, Partition
 from stream.base.clock import Clock
 from stream.base.settings import Settings
+from stream.worker.gauges import WindowGauges
 from stream.worker.lane import Lane
+from stream.worker.sink import Sink
 from stream.worker.transport import Consumer
 from stream.worker.window_kinds import AnyKind
 
@@ -27,6 +30,8 @@ class WindowLane(Lane):
         self.settings = settings
         self.kind = kind
         self.clock = clock
+        self.unshown: set[int] = set()
+        """Marked windows that the gauges were not loaded with."""
 
     @property
     @abstractmethod
@@ -43,6 +48,17 @@ class WindowLane(Lane):
     def unsettled(self) -> bool:
         """Whether something that was taken is not done yet."""
         return self.windows.unwritten
+
+    async def show(self, gauges: WindowGauges[Any], sink: Sink) -> None:
+        """Load gauges with what is written, but for marked windows: who wrote them last may not be done with it."""
+        self.unshown = set(self.windows.late)
+        await gauges.load(self.tp.partition, self.windows.closed_before, self.unshown, sink)
+
+    def shown(self, written: Sequence[Any], starts: Iterable[int]) -> list[Any]:
+        """Of rows of recounted windows, as they were written before, those that gauges have; now they have them all."""
+        had = [row for row in written if row.window_start not in self.unshown]
+        self.unshown.difference_update(starts)
+        return had
 
     def flushed(self, batch: int) -> None:
         """The windows of all batches up to this one are written."""

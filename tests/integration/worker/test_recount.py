@@ -131,6 +131,8 @@ async def test_shares_are_minutes_of_the_last_hour_and_the_day_before_it_as_one(
         WindowRow(start, "g", link, "", version, clicks, 1, 0, 1, Facts())
         for start, link, version, clicks in [
             (day - WINDOW_MS, "before", 1, 1),
+            (day + WINDOW_MS, "left out", 1, 1),
+            (hour + 2 * WINDOW_MS, "left out", 1, 1),
             (day, "x", 1, 10),
             (hour - WINDOW_MS, "x", 1, 20),
             (hour, "x", 1, 3),
@@ -140,5 +142,8 @@ async def test_shares_are_minutes_of_the_last_hour_and_the_day_before_it_as_one(
     ]
     block = rows.window_block([(PARTITION, row) for row in windows], updated_ms=AT_MS)
     await migrated.insert("link_windows", rows.WINDOW_COLUMNS, block)
-    found = await recount.shares(migrated, PARTITION, day, hour, hour + WINDOW_MS)
-    assert sorted(found) == [(day, "g", "x", 30, 2), (hour, "g", "x", 4, 1)]
+    left_out = {day - WINDOW_MS, day + WINDOW_MS, hour + 2 * WINDOW_MS}
+    found = await recount.shares(migrated, PARTITION, day, hour, hour + WINDOW_MS, ())
+    assert sorted(found) == [(day, "g", "left out", 1, 1), (day, "g", "x", 30, 2), (hour, "g", "x", 4, 1)]
+    found = await recount.shares(migrated, PARTITION, day, hour, hour + 3 * WINDOW_MS, left_out)
+    assert sorted(found) == [(day, "g", "x", 30, 2), (hour, "g", "x", 4, 1), (hour + WINDOW_MS, "g", "y", 5, 1)]

@@ -25,9 +25,11 @@ async def test_the_newest_rows_of_closed_windows_of_one_partition_are_summed_up(
                ({at(minute)}, 'g1', 'a', 0, 9, 7, 0, 0, 0), ({at(NOON_MS - 30 * HOUR)}, 'g1', 'a', 0, 9, 70, 0, 0, 0)
         """
     )
-    rows = await stage_shares(migrated, 0, NOON_MS - 12 * HOUR, NOON_MS - HOUR, minute)
+    rows = await stage_shares(migrated, 0, NOON_MS - 12 * HOUR, NOON_MS - HOUR, minute, ())
     assert sorted(rows) == [
         (NOON_MS - 12 * HOUR, "g1", (0, 3, 0, 0, 0, 0, 1, 0, 105_000, 1)),
         (late, "", (0, 0, 0, 0, 0, 0, 1, 0, 10_000, 0)),
         (late, "g1", (0, 3, 0, 0, 0, 0, 0, 0, 0, 0)),
     ]
+    rest = await stage_shares(migrated, 0, NOON_MS - 12 * HOUR, NOON_MS - HOUR, minute, {early, late})
+    assert rest == [(NOON_MS - 12 * HOUR, "g1", (0, 1, 0, 0, 0, 0, 0, 0, 0, 1))]
