@@ -66,10 +66,10 @@ async def start_client(client: Any) -> None:
         raise
 
 
-async def stop_producer(producer: Any) -> None:
+async def stop_producer(producer: Any, *, within_s: float | None = None) -> None:
     """Stop an aiokafka producer; one that waits for a broker that does not answer loses its connections and is left."""
     try:
-        async with asyncio.timeout(_STOP_S):
+        async with asyncio.timeout(_STOP_S if within_s is None else within_s):
             await producer.stop()
     except TimeoutError:
         producer._sender.sender_task.cancel()  # noqa: SLF001 - `stop` has no deadline of its own

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from schemas.conversions import Conversion, conversion_key, encode_conversion
 from schemas.topics import CLICKS, CONVERSIONS
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options, start_client
+from stream.base.kafka import client_options, start_client, stop_producer
 from stream.base.settings import Settings
 from stream.sink.kafka_log import KafkaLog
 
@@ -60,7 +60,7 @@ async def teller(settings: Settings) -> AsyncIterator["Teller"]:
             raise _unavailable(error) from error
         yield Teller(settings.topic(CONVERSIONS), producer)
     finally:
-        await producer.stop()
+        await stop_producer(producer)
 
 
 class Teller:

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import RETRANSMITTED
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options, start_client
+from stream.base.kafka import client_options, start_client, stop_producer
 from stream.base.settings import Settings
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.dead_letters import Letter, Origin, fetched, mark_replayed
@@ -138,12 +138,12 @@ async def open_producer(settings: Settings) -> AsyncIterator[Any]:
     try:
         await start_client(producer)
     except (KafkaError, OSError) as error:
-        await producer.stop()
+        await stop_producer(producer)
         raise UnavailableError(f"Kafka: {str(error) or type(error).__name__}") from error
     try:
         yield producer
     finally:
-        await producer.stop()
+        await stop_producer(producer)
 
 
 async def _send(producer: Any, settings: Settings, letter: Letter, fixed: bytes | None) -> Origin:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -10,7 +11,7 @@ from aiokafka.partitioner import murmur2
 
 from schemas.topics import RETRANSMITTED
 from stream.base.errors import UnavailableError
-from stream.base.kafka import client_options, start_client
+from stream.base.kafka import client_options, start_client, stop_producer
 from stream.base.settings import Settings
 from stream.spool.frame import Record
 from stream.spool.reader import WINDOW_BYTES
@@ -25,6 +26,8 @@ _METADATA_MS: Final = 30_000
 """A raised partition count is seen after this."""
 _REQUEST_MS: Final = 10_000
 """A produce request without an answer is sent again with its old sequence number, which the broker deduplicates."""
+_STOP_S: Final = 1.0
+"""What waits is in the spool, too."""
 _CACHED_KEYS: Final = 100_000
 _HEADERS: Final = [(RETRANSMITTED, b"1")]
 
@@ -101,11 +104,8 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         """End the connection, whatever state it is in; nothing that waits is sent any more."""
-        try:
-            async with asyncio.timeout(1):
-                await self._producer.stop()
-        except (KafkaError, OSError, TimeoutError):
-            pass  # a producer that hangs dies with its process
+        with suppress(KafkaError, OSError):
+            await stop_producer(self._producer, within_s=_STOP_S)
 
     def _assign(self, key: bytes) -> int:
         """The partition that every Kafka client's default partitioner gives this key."""
