@@ -7,6 +7,9 @@
 -- every granule may hold one of them; a projection in the order of ids with small granules reads one granule an id, and
 -- lies in the same part as the rows. Measured with 2 million rows: 500 ids 2.6 ms (bloom filter 19 ms), 2,000 ids 7 ms.
 -- Plain strings for the reason that `clicks` has them.
+--
+-- A refund looks its order up by the order's id, whatever the event's id: likewise. With 2 million rows, a fifth of them
+-- orders, one order took 5 ms and 50 took 11 ms, 45 to 75 ms without; it costs an insert 0.25 us a row (2026-11).
 CREATE TABLE IF NOT EXISTS {database}.conversions {on_cluster}
 (
     event_id          String                   COMMENT '事件编号（幂等键） / event id: the caller''s idempotency key' CODEC(ZSTD(1)),
@@ -37,6 +40,8 @@ CREATE TABLE IF NOT EXISTS {database}.conversions {on_cluster}
     -- Views ask by the brand's day, over all Kafka partitions.
     INDEX event_times occurred_at TYPE minmax GRANULARITY 1,
     PROJECTION event_ids (SELECT event_id, kafka_partition, kafka_offset ORDER BY event_id)
+        WITH SETTINGS (index_granularity = 128),
+    PROJECTION order_ids (SELECT order_id, type, kafka_partition, kafka_offset ORDER BY order_id)
         WITH SETTINGS (index_granularity = 128),
     PROJECTION reach (SELECT kafka_partition, max(kafka_offset), max(append_time) GROUP BY kafka_partition)
 )

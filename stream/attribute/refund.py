@@ -7,7 +7,8 @@
 - **Touch.** A refund's own token is no touch of its customer (`customer`): whether it is looked at would depend on
   whether the order came first.
 
-An order is known by its event id, which whoever writes orders makes of the order's id.
+An order is known by its id, whatever the ids of its events. One that is paid in parts has several: a refund is that of
+the first one, by Kafka partition and in it by offset.
 """
 
 from typing import NamedTuple
@@ -25,12 +26,18 @@ class Order(NamedTuple):
     customer_id: str
     """Empty when the order named none."""
     credit: Credit
-    """With its facts, where they are stamped."""
+    """With its facts."""
+    partition: int
+    """Where it lies in Kafka."""
+
+    def precedes(self, partition: int) -> bool:
+        """Whether it comes before the orders of a batch of that partition, behind all of which it is stored."""
+        return self.partition <= partition
 
 
-def order_event_id(event: Conversion) -> str:
-    """The event id of the order that a refund is of; empty for other types."""
-    return f"{PAID}:{event['order_id']}" if event["type"] == REFUNDED else ""
+def refunded_order(event: Conversion) -> str:
+    """The id of the order that a refund is of; empty for other types."""
+    return event["order_id"] if event["type"] == REFUNDED else ""
 
 
 def of_customer(event: Conversion, customer_id: str) -> Conversion:

@@ -13,9 +13,9 @@ from schemas.conversions import CONVERSION_VERSION, Conversion
 from schemas.money import units
 from schemas.token import MalformedTokenError, unverified
 from schemas.windows import Facts
+from stream.sink import external
 from stream.sink.binary import Fragments, blob, text, texts
 from stream.sink.clickhouse import ClickHouse
-from stream.sink.external import Table
 
 CONVERSION_COLUMNS: Final = (
     *("occurred_at", "append_time", "received_at", "kafka_partition", "kafka_offset", "amount", "margin"),
@@ -100,6 +100,16 @@ async def read_back(clickhouse: ClickHouse, partition: int, first: int, last: in
     return [_read(row) for row in rows]
 
 
+async def orders(clickhouse: ClickHouse, order_ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Where some orders are, those that are there: (Kafka partition, offset) of the first payment of each."""
+    rows = await clickhouse.query(
+        "SELECT order_id, min((kafka_partition, kafka_offset)) FROM conversions "
+        "WHERE type = 'order_paid' AND order_id IN ids GROUP BY order_id",
+        tables={"ids": external.texts(sorted(order_ids))},
+    )
+    return {order_id: (int(partition), int(offset)) for order_id, (partition, offset) in rows}
+
+
 async def at_places(clickhouse: ClickHouse, places: Collection[tuple[int, int]]) -> list[RawConversion]:
     """Raw rows by their (Kafka partition, offset), in no order."""
     # Of a row that a zombie wrote twice the one received last counts; FINAL would read far more to say the same.
@@ -111,7 +121,9 @@ async def at_places(clickhouse: ClickHouse, places: Collection[tuple[int, int]])
             AND (kafka_partition, kafka_offset) IN places
         ORDER BY received_at
         """,
-        tables={"places": Table("partition UInt16, place UInt64", b"".join(_PLACE.pack(*one) for one in places))},
+        tables={
+            "places": external.Table("partition UInt16, place UInt64", b"".join(_PLACE.pack(*one) for one in places))
+        },
     )
     found: dict[tuple[int, int], RawConversion] = {}
     for partition, *row in rows:

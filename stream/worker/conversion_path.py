@@ -197,7 +197,7 @@ class ConversionPath:
         """Whom each is credited to; the customers' states take them in, in their order."""
         started = perf_counter()
         orders = await self._orders.stored([one.event for one in accepted])
-        events = with_customers([one.event for one in accepted], orders)
+        events = with_customers([one.event for one in accepted], orders, taken.partition)
         whole = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
         # Those who came in with that: customers of refunded orders, pseudonyms.
         await customers.load(
@@ -205,7 +205,7 @@ class ConversionPath:
         )
         known = await self._known(whole, tokens, customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
-        found = Credited()
+        found = Credited(taken.partition)
         async with self.working:
             started = perf_counter()
             async for some in turns(whole):

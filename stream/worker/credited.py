@@ -17,7 +17,7 @@ from schemas.money import units
 from schemas.topics import CONVERSIONS
 from schemas.windows import Facts
 from stream.aggregate.conversions import ConversionTally, Counting
-from stream.attribute.refund import PAID, Order, order_event_id
+from stream.attribute.refund import PAID, Order, refunded_order
 from stream.base import metrics
 from stream.sink.conversions import RawConversion, conversion_block
 from stream.worker.attributed import Record, records
@@ -42,20 +42,21 @@ Kept = tuple[Incoming, Conversion, str]
 class Credited:
     """Conversions of a batch with their credit, whose facts are stamped some at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
         self._new: list[Kept] = []
         """Not stamped yet."""
         self._credits: list[Credit] = []
         """Of all, in their order; those that are not new with their facts."""
         self._orders: dict[str, int] = {}
-        """Where the batch's own orders are, by event id."""
+        """Where the batch's own orders are, by order id; of one that is paid in parts the first part."""
         self._facts: dict[int, Facts | int] = {}
         """Facts that are not to be stamped, by place: those of a refund's order, or where that is."""
 
     def add(self, one: Incoming, event: Conversion, given: Credit, token_error: str) -> None:
         """Take in the next one."""
         if event["type"] == PAID:
-            self._orders[event["event_id"]] = len(self._credits)
+            self._orders.setdefault(event["order_id"], len(self._credits))
         self._new.append((one, event, token_error))
         self._credits.append(given)
 
@@ -66,16 +67,16 @@ class Credited:
 
     def of_order(self, event: Conversion, stored: Mapping[str, Order]) -> Credit | None:
         """The credit, and with it the facts, of the order that the next one refunds; None without such an order."""
-        event_id = order_event_id(event)
-        if not event_id:
+        order_id = refunded_order(event)
+        if not order_id:
             return None
-        place, order = self._orders.get(event_id), stored.get(event_id)
+        place, order = self._orders.get(order_id), stored.get(order_id)
+        if order and (place is None or order.precedes(self._partition)):
+            self._facts[len(self._credits)] = order.credit.facts
+            return order.credit
         if place is not None:
             self._facts[len(self._credits)] = place
             return self._credits[place]
-        if order is not None:
-            self._facts[len(self._credits)] = order.credit.facts
-            return order.credit
         return None
 
     async def stamped(self, directory: Directory) -> list[tuple[Kept, Credit]]:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from schemas.conversions import Conversion
 from schemas.erasure import CUSTOMER
-from schemas.topics import CONVERSIONS
-from stream.attribute.refund import PAID, REFUNDED, Order, of_customer, order_event_id
+from stream.attribute.refund import PAID, REFUNDED, Order, of_customer, refunded_order
 from stream.sink import conversions as rows
 from stream.worker.erased import ErasedPeople
 from stream.worker.sink import Sink
@@ -19,32 +18,32 @@ class Orders:
         self._erased = erased
 
     async def stored(self, events: Sequence[Conversion]) -> dict[str, Order]:
-        """Orders that refunds among these events are of, by event id; of two that share an id the first one."""
-        ids = {order_event_id(event) for event in events if event["type"] == REFUNDED}
+        """Orders that refunds among these events are of, by order id; of one that is paid in parts the first part."""
+        ids = {refunded_order(event) for event in events if event["type"] == REFUNDED}
         if not ids:
             return {}
-        # Of a customer who was erased, with an order id that named them: its row is under another word since.
-        words = {word: id_ for id_ in ids for word in (id_, *self._erased.known.ids_of(id_))}
-        known = await self._sink.known(CONVERSIONS, words)
-        places = {where[0] for where in known.values()}
-        found = await self._sink.ask("orders", lambda ch: rows.at_places(ch, places)) if places else []
-        return {words[one.event["event_id"]]: self._order(one) for one in found if one.event["type"] == PAID}
+        places = await self._sink.ask("orders", lambda ch: rows.orders(ch, ids))
+        found = await self._sink.ask("orders", lambda ch: rows.at_places(ch, places.values())) if places else []
+        return {one.event["order_id"]: self._order(one, places[one.event["order_id"]][0]) for one in found}
 
-    def _order(self, raw: rows.RawConversion) -> Order:
+    def _order(self, raw: rows.RawConversion, partition: int) -> Order:
         # Raw rows name an erased customer until their mutation is through.
         customer_id = raw.event.get("customer_id", "")
         pseudonym = self._erased.known.pseudonym(CUSTOMER, customer_id, raw.time_ms) if customer_id else ""
-        return Order(pseudonym or customer_id, raw.credit)
+        return Order(pseudonym or customer_id, raw.credit, partition)
 
 
-def with_customers(events: Sequence[Conversion], stored: dict[str, Order]) -> list[Conversion]:
+def with_customers(events: Sequence[Conversion], stored: dict[str, Order], partition: int) -> list[Conversion]:
     """The events of a batch in their order; refunds that name no customer are those of their orders' customers."""
-    customers = {event_id: order.customer_id for event_id, order in stored.items()}
+    own: dict[str, str] = {}
     whole: list[Conversion] = []
     for event in events:
         if event["type"] == PAID:
-            customers[event["event_id"]] = event.get("customer_id", "")
+            own.setdefault(event["order_id"], event.get("customer_id", ""))
         elif event["type"] == REFUNDED:
-            event = of_customer(event, customers.get(order_event_id(event), ""))  # noqa: PLW2901 - what it is kept as
+            id_ = refunded_order(event)
+            order = stored.get(id_)
+            first = order.customer_id if order and (id_ not in own or order.precedes(partition)) else own.get(id_, "")
+            event = of_customer(event, first)  # noqa: PLW2901 - what it is kept as
         whole.append(event)
     return whole

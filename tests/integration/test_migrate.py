@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from stream.cli.migrate import app
 from stream.sink import migrate as migration
 from stream.sink import rows
 from stream.sink.clickhouse import ClickHouse, QueryError
+from stream.sink.conversions import orders
 from stream.sink.migrate import MigrationError, migrate
 from stream.sink.retention import TABLES
 from stream.sink.sql import Target
@@ -251,6 +253,19 @@ async def test_how_far_raw_rows_reach_is_answered_by_the_projection(migrated: Cl
     reach = "SELECT kafka_partition, max(kafka_offset) FROM clicks GROUP BY kafka_partition ORDER BY 1"
     forced = {"force_optimize_projection_name": "reach"}
     assert await migrated.query(reach, settings=forced) == [(0, 99), (1, 97), (2, 98)]
+
+
+async def test_orders_are_found_through_the_projection_by_their_ids(
+    migrated: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrated.command(
+        "INSERT INTO conversions (kafka_partition, kafka_offset, type, order_id, received_at) "
+        "SELECT 2 - number % 2, number, if(number % 3 = 0, 'order_paid', 'lead'), toString(number % 30000), now() "
+        "FROM numbers(60000)"
+    )
+    forced = partial(migrated.query, settings={"force_optimize_projection_name": "order_ids"})
+    monkeypatch.setattr(migrated, "query", forced)
+    assert await orders(migrated, ["3", "6", "7", "none"]) == {"3": (1, 3), "6": (2, 6)}
 
 
 async def test_a_block_with_a_known_token_is_dropped_and_so_are_its_visitors(migrated: ClickHouse) -> None:

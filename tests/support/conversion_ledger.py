@@ -26,7 +26,7 @@ from stream.aggregate.conversions import ConversionTally
 from stream.attribute import customer
 from stream.attribute.consent import is_withheld_tag, nameless, withdrawn, withheld
 from stream.attribute.credit import Evidence, LookBack, credit
-from stream.attribute.refund import PAID, order_event_id
+from stream.attribute.refund import PAID, refunded_order
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.settings import Settings
@@ -165,11 +165,11 @@ class ConversionSender:
                 fields["token"] = self._a_token(fields["occurred_at"] - rng.randrange(3_600_000))
             if rng.random() < 0.2:
                 fields["visitor_id"] = f"no-click-{rng.randrange(100)}"
-        if kind == "order_paid":
+        if kind == "order_paid" and rng.random() < 0.5:
             fields["event_id"] = f"order_paid:{fields['order_id']}"
-        elif kind == "order_refunded" and self._orders and rng.random() < 0.7:
+        elif self._orders and rng.random() < {"order_paid": 0.3, "order_refunded": 0.7}.get(kind, 0):
             paid = rng.choice(self._orders)
-            # The customer's key, so that the refund comes behind its order.
+            # The customer's key, so that a refund comes behind its order, and all parts of an order in their order.
             fields |= {"order_id": paid["order_id"], "customer_id": paid["customer_id"]}
         event = decode_conversion(orjson.dumps(fields), now, 0, currency="CNY")
         if kind == "order_paid":
@@ -296,14 +296,14 @@ class Expected:
             other for (other_id, at), (_, other) in self.customers.items() if other_id == who and at != sent.partition
         ]
         known = customer.merge([state, *elsewhere])
-        paid = self._orders.get(order_event_id(event))
+        paid = self._orders.get(refunded_order(event))
         given = paid or credit(event, time_ms, Evidence(token=click, customer=known if who else None), LOOKBACK)
         if withdrawn(known, time_ms):
             event, given = withheld(event), nameless(given)
         if not paid:
             given = given._replace(facts=facts_of(given, event))
         if event["type"] == PAID:
-            self._orders[event["event_id"]] = given
+            self._orders.setdefault(event["order_id"], given)
         if who:
             if not is_withheld_tag(event):
                 customer.apply(state, event, time_ms, own_touch(given))

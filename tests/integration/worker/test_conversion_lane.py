@@ -130,6 +130,49 @@ async def test_a_refund_in_another_partition_finds_its_order_and_a_customers_row
     assert (mine.version, mine.state.refunds, mine.state.touches) == (0, money("30"), [])
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+async def test_a_refund_finds_an_order_whose_event_id_is_the_shops_own(worker: Worker, *, together: bool) -> None:
+    lane = worker.lane()
+    events = [order("o1", event_id="pay_20261120_77", customer_id="c1", token=token()), refund("o1")]
+    if together:
+        paid, refunded = await lane.take(0, *events)
+    else:
+        paid, refunded = [one for offset, event in enumerate(events) for one in await lane.take(offset, event)]
+    assert (refunded.event["customer_id"], refunded.credit) == ("c1", paid.credit)
+    assert paid.credit.rule == "token"
+
+
+async def test_an_event_of_another_type_is_no_order_whatever_its_ids(worker: Worker) -> None:
+    fake = {"type": "lead", "event_id": "order_paid:o1", "order_id": "o1", "customer_id": "c1", "token": token()}
+    (_,) = await worker.lane().take(0, fake)
+    (refunded,) = await worker.lane().take(1, refund("o1"))
+    assert (refunded.credit.rule, "customer_id" in refunded.event) == ("none", False)
+
+
+@pytest.mark.parametrize("cuts", [(2, 3, 4), (1, 2, 3, 4), (1, 4), (4,)], ids=str)
+async def test_a_refund_of_an_order_that_was_paid_in_parts_is_the_first_parts_however_batches_are_cut(
+    worker: Worker, cuts: tuple[int, ...]
+) -> None:
+    lane = worker.lane(1)
+    await worker.lane(2).take(0, order("o1", event_id="elsewhere", customer_id="c3", guide_id="g9"))
+    events = [
+        order("o1", event_id="deposit", customer_id="c1", token=token()),
+        order("o1", event_id="rest", customer_id="c2", guide_id="g3"),
+        refund("o1"),
+        refund("o1", event_id="order_refunded:o1:2"),
+    ]
+    for first, end in zip((0, *cuts), cuts, strict=False):
+        await lane.take(first, *events[first:end])
+    deposit, _, *refunds = await lane.raw(0, 3)
+    assert [(one.event["customer_id"], one.credit) for one in refunds] == [("c1", deposit.credit)] * 2
+    before = await lane.known("c1", "c2")
+    assert (before["c1"].state.refunds, before["c2"].state.refunds) == (money("60"), 0)
+    await worker.clickhouse.command("TRUNCATE TABLE customer_states")
+    again = Worker(worker.clickhouse, worker.clock)
+    await again.lane(1).recover()
+    assert await lane.known("c1", "c2") == before
+
+
 async def test_a_refund_before_its_order_goes_by_the_rules_and_stays_as_it_was_credited(worker: Worker) -> None:
     lane = worker.lane()
     (early,) = await lane.take(0, refund("o1", guide_id="g2"))
@@ -163,7 +206,7 @@ async def test_a_refund_of_somebody_who_was_erased_meanwhile_is_the_pseudonyms(w
     assert (known["c1"].state.orders, known["c1"].state.refunds) == (0, 0)
 
 
-async def test_a_refund_finds_its_order_under_the_word_that_an_erasure_gave_it(
+async def test_a_refund_finds_its_order_whose_event_is_under_the_word_that_an_erasure_gave_it(
     worker: Worker, migrated: ClickHouse
 ) -> None:
     lane = worker.lane()

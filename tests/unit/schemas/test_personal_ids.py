@@ -6,7 +6,7 @@ from schemas.person_hashes import PersonKeys, lasting_hash
 from schemas.personal import protect
 from schemas.phones import narrow
 from schemas.rejects import Reject
-from stream.attribute.refund import order_event_id
+from stream.attribute.refund import refunded_order
 
 KEYS = PersonKeys(2, {2: b"n" * 32, 1: b"o" * 32})
 BEFORE = PersonKeys(1, {1: b"o" * 32})
@@ -117,7 +117,7 @@ def test_an_order_number_that_may_be_a_phone_number_is_a_hash_by_which_order_and
     assert paid["event_id"] == f"order_paid:{paid['order_id']}"
     refund_id = f"order_refunded:{order_id}:{PHONE}"
     refunded = protect(event(refund_id, type="order_refunded", order_id=order_id, amount="1"), KEYS)
-    assert order_event_id(refunded) == paid["event_id"]
+    assert refunded_order(refunded) == paid["order_id"]
     assert PHONE not in refunded["event_id"]
     assert protect(paid, KEYS) is paid
     assert protect(refunded, KEYS) is refunded
