@@ -170,7 +170,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Salt:
-    """The secret of one UTC day that turns IP, user agent and language into a visitor id."""
+    """The secret of one business day that turns IP, user agent and language into a visitor id."""
 
     day: str
     """YYYY-MM-DD."""

@@ -6,15 +6,14 @@ from typing import Any, Final
 
 from schemas.clicks import MAX_LANGUAGE, MAX_REFERRER, MAX_USER_AGENT, VisitorKind
 from stream.base.addresses import Address, client_address, parse
+from stream.base.days import day_at
 from stream.base.settings import Settings
 from stream.edge.decide import Facts
 from stream.edge.fetches import UNREADABLE, Agent, agent_of, fetch_of
 from stream.edge.text import clean
 from stream.edge.visitors import ID_BYTES, DayHash, VisitorCookie, cookie_id
-from stream.registry.salts import utc_day
 from stream.registry.snapshot import Snapshot
 
-_DAY_MS: Final = 86_400_000
 _POOL_BYTES: Final = 256 * ID_BYTES
 """Random bytes fetched at once: a system call for each new visitor would be a twentieth of the whole answer."""
 
@@ -29,7 +28,8 @@ class Reader:
         self._cookie = VisitorCookie(name, secure=secure) if name else None
         self._random = random
         self._pool, self._used = b"", 0
-        self._salted_day = -1
+        self._zone = settings.brand.zone
+        self._day_starts_ms, self._day_ends_ms = 0, 0
         self._salted_by: Snapshot | None = None
         self._own_salt = random(32)
         self._day_hash = DayHash(self._own_salt)
@@ -75,11 +75,11 @@ class Reader:
         return cookie_id(self._pool[start : self._used])
 
     def _hash(self, address: Address, agent: Agent, language: str, snapshot: Snapshot, now_ms: int) -> str:
-        day = now_ms // _DAY_MS
-        if day != self._salted_day or snapshot is not self._salted_by:
+        if not self._day_starts_ms <= now_ms < self._day_ends_ms or snapshot is not self._salted_by:
+            day, self._day_starts_ms, self._day_ends_ms = day_at(now_ms, self._zone)
             # The follower has a salt for each day from its start on; before that there is no link to be tapped either.
-            self._day_hash = DayHash(snapshot.salt(utc_day(now_ms)) or self._own_salt)
-            self._salted_day, self._salted_by = day, snapshot
+            self._day_hash = DayHash(snapshot.salt(day) or self._own_salt)
+            self._salted_by = snapshot
         return self._day_hash.visitor(address.ip, agent.text, language)
 
 

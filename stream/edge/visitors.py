@@ -37,7 +37,7 @@ def cookie_id(random: bytes) -> str:
 
 
 class DayHash:
-    """Visitor ids of one UTC day for those without a cookie; without its salt nobody can compute them again."""
+    """Visitor ids of one business day for those without a cookie; without its salt nobody can compute them again."""
 
     def __init__(self, salt: bytes) -> None:
         self._hash = blake2b(key=salt[:64], digest_size=ID_BYTES)

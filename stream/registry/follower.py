@@ -9,6 +9,7 @@ from typing import Final
 
 from stream.base import log
 from stream.base.clock import Clock
+from stream.base.days import day_at
 from stream.base.errors import GuidestreamError, UnavailableError
 from stream.base.metrics import REGISTRY_LINKS, REGISTRY_OFFSET
 from stream.base.settings import Settings
@@ -35,6 +36,7 @@ class Follower:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._zone = settings.brand.zone
         self._replica = Replica()
         self._shown = Snapshot()
         self._saved: tuple[Snapshot, int] = (self._shown, 0)
@@ -154,8 +156,8 @@ class Follower:
     def _keep_salts(self) -> None:
         """There is a salt for today whatever happens, and no key of one that is expired."""
         now_ms = self._clock()
-        own = salts.own_salts(self._shown, now_ms)
-        old = [day for day, key in self._shown.salts.items() if key and salts.expired(day, now_ms)]
+        own = salts.own_salts(self._shown, now_ms, self._zone)
+        old = [day for day, key in self._shown.salts.items() if key and salts.expired(day, now_ms, self._zone)]
         if own == self._shown.own_salts and not old:
             return
         self._replica.keep_salts(own)
@@ -168,9 +170,9 @@ class Follower:
     async def _write_salts(self) -> None:
         """Once a day, and while the topic lacks a salt: what is missing is written, what is expired deleted."""
         now_ms = self._clock()
-        today, own = salts.utc_day(now_ms), self._shown.own_salts
+        today, own = day_at(now_ms, self._zone).name, self._shown.own_salts
         if today == self._tended_day and not own:
             return
         writer = Writer(self._settings, self._shown)
-        await writer.change(lambda state: (salts.tend(state, own, now_ms), None))
+        await writer.change(lambda state: (salts.tend(state, own, now_ms, self._zone), None))
         self._tended_day = today

@@ -97,7 +97,7 @@ class Snapshot:
     campaigns: Mapping[str, Campaign] = field(default_factory=dict, repr=False)
     api_keys: Mapping[str, ApiKey] = field(default_factory=dict, repr=False)
     salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """UTC day, YYYY-MM-DD -> secret of visitor ids; empty when it is forgotten here and the topic still holds it."""
+    """Business day, YYYY-MM-DD -> secret of visitor ids; empty when forgotten here while the topic still holds it."""
     own_salts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Salts made here, in force for a day that the topic has none for."""
     cache: _Cache = field(default_factory=_Cache, repr=False, compare=False)
@@ -136,7 +136,7 @@ class Snapshot:
         return self.api_keys.get(id_)
 
     def salt(self, day: str) -> bytes | None:
-        """The secret of visitor ids of a UTC day, YYYY-MM-DD."""
+        """The secret of visitor ids of a business day, YYYY-MM-DD."""
         return self.salts.get(day) or self.own_salts.get(day)
 
     def all_links(self) -> Iterator[Link]:

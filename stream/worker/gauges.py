@@ -7,7 +7,6 @@ windows hold, which an older assignment may be writing still: their first recoun
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from time import monotonic
 from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,6 +17,7 @@ from schemas.windows import WINDOW_MS, ConversionWindowRow, WindowRow, window_of
 from stream.aggregate.shares import SPANS, Counts, Shares, Span, top
 from stream.base import metrics
 from stream.base.clock import Clock
+from stream.base.days import day_at
 from stream.sink import recount
 from stream.worker.sink import Sink
 
@@ -26,12 +26,6 @@ NOBODY: Final = "-"
 _HOUR_MS: Final = 60 * WINDOW_MS
 _COST: Final = 50
 """Choosing the top links takes at most this part of the time, however many links there are."""
-
-
-def day_start(now_ms: int, zone: ZoneInfo) -> int:
-    """When the business day of a moment began: milliseconds since 1970 UTC."""
-    midnight = datetime.fromtimestamp(now_ms / 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return int(midnight.timestamp() * 1000)
 
 
 Row = TypeVar("Row", WindowRow, ConversionWindowRow)
@@ -68,7 +62,7 @@ class WindowGauges(ABC, Generic[Row]):
     def _now(self) -> tuple[int, int]:
         """This moment, and the start of its business day."""
         now_ms = self._clock()
-        return now_ms, day_start(now_ms, self._zone)
+        return now_ms, day_at(now_ms, self._zone).start_ms
 
     def _loaded(self) -> tuple[int, int]:
         """Starts of the business day and of the last hour: what is loaded reaches back to the earlier one."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from schemas.windows import WINDOW_MS, window_of
 from stream.aggregate.shares import SPANS
 from stream.base.clock import wall_clock
+from stream.base.days import day_at
 from stream.base.settings import Settings
 from stream.sink.clickhouse import ClickHouse
-from stream.worker.gauges import day_start
 from tests.support.ledger import Ledger, Sender, all_committed
 from tests.support.scrape import Labels, Scrape, scrape
 from tests.support.workers import WorkerProcess, running
@@ -96,7 +96,7 @@ def expected_of(ledger: Ledger, settings: Settings) -> Shown:
     since = {
         "5m": minute - 4 * WINDOW_MS,
         "1h": minute - 59 * WINDOW_MS,
-        "day": day_start(now_ms, settings.brand.zone),
+        "day": day_at(now_ms, settings.brand.zone).start_ms,
     }
     found: Shown = {"guide": Counter(), "human": Counter(), "links": Counter()}
     for sent in ledger.accepted:

@@ -13,10 +13,11 @@ import pytest
 
 from stream.base import kafka
 from stream.base.clock import wall_clock
+from stream.base.days import day_at
 from stream.base.errors import UnavailableError
 from stream.base.settings import Settings, load
 from stream.base.topics import ensure_topics
-from stream.registry import salts, topic, writer
+from stream.registry import topic, writer
 from stream.registry.follower import Follower
 from stream.registry.snapshot import Snapshot
 from stream.registry.writer import Encoded, Writer
@@ -65,7 +66,7 @@ async def test_a_killed_broker_stops_no_look_up_and_news_come_when_it_is_back(
             await asyncio.sleep(0.5)
             assert follower.ready
             assert follower.snapshot.resolve("a8Xk2Pq") == make.link()
-            assert follower.snapshot.salt(salts.utc_day(wall_clock()))
+            assert follower.snapshot.salt(day_at(wall_clock(), settings.brand.zone).name)
 
             await asyncio.to_thread(run)
             await Writer(settings).change(make.writes(make.link("news", 2)))

@@ -8,11 +8,12 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.registry import Removed, Salt
 from stream.base.clock import wall_clock
+from stream.base.days import day_at
 from stream.base.kafka import client_options
 from stream.base.metrics import REGISTRY_REJECTED
 from stream.base.settings import Settings
 from stream.base.topics import delete_topics, ensure_topics
-from stream.registry import salts, store
+from stream.registry import store
 from stream.registry.follower import Follower
 from stream.registry.writer import Writer
 from tests.support import registry as make
@@ -27,6 +28,11 @@ async def following(settings: Settings) -> AsyncIterator[Follower]:
         yield follower
     finally:
         await follower.stop()
+
+
+def a_day(settings: Settings, ago: int = 0) -> str:
+    """The brand's day, so many days ago."""
+    return day_at(wall_clock() - ago * 86_400_000, settings.brand.zone).name
 
 
 async def test_a_follower_shows_what_a_writer_wrote(kafka_topics: Settings) -> None:
@@ -54,7 +60,7 @@ async def test_the_snapshot_on_disk_serves_while_kafka_is_down(kafka_topics: Set
     async with following(nowhere) as follower:
         assert follower.ready
         assert follower.snapshot.resolve("a8Xk2Pq") == make.link()
-        assert follower.snapshot.salt(salts.utc_day(wall_clock()))
+        assert follower.snapshot.salt(a_day(kafka_topics))
 
 
 async def test_the_first_links_are_on_disk_long_before_the_snapshot_is_due(kafka_topics: Settings) -> None:
@@ -70,7 +76,7 @@ async def test_without_kafka_and_disk_a_follower_starts_unready_with_a_salt_of_i
     nowhere = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})})
     async with following(nowhere) as follower:
         assert not follower.ready
-        assert follower.snapshot.salt(salts.utc_day(wall_clock()))
+        assert follower.snapshot.salt(a_day(settings))
         assert follower.snapshot.resolve("a8Xk2Pq") is None
 
 
@@ -113,7 +119,7 @@ async def test_records_that_cannot_be_read_are_counted_and_left_out(kafka_topics
 
 
 async def test_edges_that_start_together_agree_on_the_salts(kafka_topics: Settings) -> None:
-    today = salts.utc_day(wall_clock())
+    today = a_day(kafka_topics)
     data = kafka_topics.data
     others = [
         kafka_topics.model_copy(update={"data": data.model_copy(update={"dir": data.dir / name})})
@@ -138,8 +144,7 @@ async def test_a_damaged_file_is_ignored_and_written_anew(
 
 
 async def test_an_expired_salt_is_deleted_from_the_topic_and_forgotten_by_every_edge(kafka_topics: Settings) -> None:
-    now_ms = wall_clock()
-    today, old = (salts.utc_day(now_ms - days * 86_400_000) for days in (0, 5))
+    today, old = a_day(kafka_topics), a_day(kafka_topics, ago=5)
     await Writer(kafka_topics).change(make.writes(Salt(today, b"t" * 32), Salt(old, b"o" * 32)))
     async with following(kafka_topics) as follower:
         await eventually(lambda: follower.ready and old not in follower.snapshot.salts)

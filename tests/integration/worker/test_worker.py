@@ -14,12 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.registry import Guide, Record, Removed, Store, encode_record
 from schemas.topics import CLICKS, CONVERSIONS, DEAD_LETTERS, REGISTRY
 from stream.base.clock import wall_clock
+from stream.base.days import day_at
 from stream.base.kafka import client_options
 from stream.base.runfile import Running
 from stream.base.settings import Settings, load
 from stream.base.topics import delete_topics, ensure_topics
 from stream.sink.clickhouse import ClickHouse
-from stream.worker.gauges import day_start
 from tests.support.events import conversion, encode
 from tests.support.ledger import Sender, all_committed, differences, ends
 from tests.support.raw_records import send, send_batch
@@ -221,5 +221,5 @@ async def test_a_database_without_tables_is_said_to_want_a_migration(
 
 def _today(sent: list[Any], settings: Settings) -> dict[str, int]:
     """Clicks per guide since midnight of the brand."""
-    since = day_start(wall_clock(), settings.brand.zone)
+    since = day_at(wall_clock(), settings.brand.zone).start_ms
     return dict(Counter(one.click["guide"] for one in sent if one.time // 60_000 * 60_000 >= since))

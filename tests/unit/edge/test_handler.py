@@ -1,4 +1,5 @@
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ class Edge:
     def __init__(self, *records: Record, **edge: Any) -> None:
         settings = load({f"GUIDESTREAM_EDGE_{name.upper()}": str(value) for name, value in edge.items()})
         self.now_ms = NOW_MS
+        self.zone = settings.brand.zone
         self.registry = Registry(snapshot(*records))
         self.kept = Kept()
         self.handler = self.made(settings)
@@ -118,6 +120,16 @@ def test_without_cookies_visitors_are_hashes_with_the_days_salt() -> None:
     assert one == same
     assert len({one, neighbour, next_day}) == 3
     assert {click["visitor_kind"] for click in edge.clicks} == {"hash"}
+
+
+def test_a_hash_lasts_the_brands_day_whatever_the_clock_does() -> None:
+    edge = Edge(link(), Salt("2026-09-21", b"a" * 32), Salt("2026-09-22", b"b" * 32), visitor_cookie="")
+    midnight = int(datetime(2026, 9, 22, tzinfo=edge.zone).timestamp() * 1000)
+    morning = midnight + 8 * 3_600_000  # midnight in UTC
+    for edge.now_ms in (morning - 1, morning, midnight - 1, midnight):
+        edge.get("/a8Xk2Pq")
+    before, after, the_day_before, again = (click["visitor"] for click in edge.clicks)
+    assert before == after == again != the_day_before
 
 
 def test_a_cookie_header_that_cannot_be_read_is_a_visitor_of_the_day_and_not_a_new_one_each_time() -> None:

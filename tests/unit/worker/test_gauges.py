@@ -5,7 +5,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from schemas.windows import WINDOW_MS, Facts, WindowRow, window_of
-from stream.worker.gauges import NOBODY, Gauges, day_start
+from stream.worker.gauges import NOBODY, Gauges
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = 1_795_147_200_000  # 20 November 2026, 12:00 in Shanghai
@@ -42,12 +42,6 @@ def grew(gauges: Gauges, *rows: WindowRow) -> None:
 
 def shown(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(f"guidestream_{name}", labels)
-
-
-def test_a_business_day_begins_at_midnight_of_the_brand() -> None:
-    assert day_start(NOON, SHANGHAI) == NOON - 12 * 3_600_000
-    assert day_start(NOON, ZoneInfo("UTC")) == NOON - 4 * 3_600_000
-    assert day_start(NOON - 12 * 3_600_000 - 1, SHANGHAI) == NOON - 36 * 3_600_000
 
 
 def test_growth_is_shown_in_the_spans_that_hold_its_minute(gauges: Gauges) -> None:
