@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS {database}.customer_states {on_cluster}
     last_variant     String                          COMMENT '最近触达测试版本 / arm of the last touch',
     messages_in      Array(DateTime64(3, 'UTC'))     COMMENT '客户消息时间（有效沟通所需） / messages by the customer, as far as a first effective contact may need them',
     messages_out     Array(DateTime64(3, 'UTC'))     COMMENT '导购消息时间（有效沟通所需） / messages by guides, as far as a first effective contact may need them',
-    first_contact_at Nullable(DateTime64(3, 'UTC'))  COMMENT '首次有效沟通时间 / first effective contact',
+    first_contact_at Nullable(DateTime64(3, 'UTC'))  COMMENT '首次有效沟通时间（按写入时的小时数设置） / first effective contact, by the hours that were set when the row was written; `customers` has it by those of now',
     first_order_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首单时间 / first order paid',
     last_order_at    Nullable(DateTime64(3, 'UTC'))  COMMENT '末单时间 / last order paid',
     orders           UInt64                          COMMENT '订单数 / orders paid',

@@ -33,7 +33,7 @@ SELECT alias, end AS customer_id FROM ends WHERE end != alias
 COMMENT '客户编号对照 / which id is kept for one that is given up';
 
 -- What is known of each customer: the rows of all Kafka partitions and of all ids of theirs, merged by the rules of
--- stream/attribute/customer.py (a test compares the two). Most customers have one row, for which nothing is computed.
+-- stream/attribute/customer.py (a test compares the two).
 -- The bounds on guides and tags that a row keeps to are not applied again to what several rows have together.
 CREATE OR REPLACE VIEW {database}.customers {on_cluster}
 (
@@ -105,7 +105,7 @@ AS SELECT
 FROM
 (
     SELECT
-        * EXCEPT (relations, contact, messages),
+        * EXCEPT (relations, first_in, first_out, contact, messages),
         CAST(
             arrayMap(
                 rows -> (
@@ -126,7 +126,7 @@ FROM
         arraySort(r -> (r.added_at, r.guide_id), arrayFilter(
             r -> ifNull(r.added_at > r.ended_at, isNotNull(r.added_at)), relations
         )) AS friends,
-        if(g.rows = 1, g.contact, fromUnixTimestamp64Milli(nullIf(arrayFold(
+        if(empty(g.messages), g.contact, fromUnixTimestamp64Milli(nullIf(arrayFold(
             -- Message by message in order of time: the last one of each direction, and the first that met one.
             (seen, message) -> if(seen.3 != 0, seen, (
                 if(message.2, message.1, seen.1),
@@ -149,11 +149,18 @@ FROM
                 isNotNull(s.first_touch_at)
             )) AS first_touches,
             max((s.last_touch_at, s.last_click_id, s.last_link, s.last_guide_id, s.last_variant)) AS last_touch,
-            any(s.first_contact_at) AS contact,
-            if(count() = 1, [], groupArrayArray(arrayConcat(
-                arrayMap(at -> (toUnixTimestamp64Milli(at), true), s.messages_in),
-                arrayMap(at -> (toUnixTimestamp64Milli(at), false), s.messages_out)
-            ))) AS messages,
+            -- Made of the messages and not of the rows' own `first_contact_at`, which is by the hours that were set when
+            -- they were written. Nearly always the first message of either direction is the contact, or there is none.
+            min(if(empty(s.messages_in), NULL, s.messages_in[1])) AS first_in,
+            min(if(empty(s.messages_out), NULL, s.messages_out[1])) AS first_out,
+            if(isNull(first_in) OR isNull(first_out), NULL, greatest(first_in, first_out)) AS contact,
+            if(
+                isNull(contact) OR abs(dateDiff('millisecond', first_in, first_out)) <= {contact_ms}, [],
+                groupArrayArray(arrayConcat(
+                    arrayMap(at -> (toUnixTimestamp64Milli(at), true), s.messages_in),
+                    arrayMap(at -> (toUnixTimestamp64Milli(at), false), s.messages_out)
+                ))
+            ) AS messages,
             min(s.first_order_at) AS first_order_at, max(s.last_order_at) AS last_order_at,
             sum(s.orders) AS orders, sum(s.revenue) AS revenue, sum(s.refunds) AS refunds, sum(s.margin) AS margin,
             groupArrayArray(s.tags) AS tags,

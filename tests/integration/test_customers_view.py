@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from schemas.customers import CustomerRow, CustomerState, Relation
 from stream.attribute.customer import apply, merge
 from stream.attribute.summary import summary
+from stream.base.settings import load
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import Alias, Known
+from stream.sink.migrate import migrate
 from tests.support.conversion_rows import CONTACT_MS, insert_aliases, insert_states
+from tests.support.customer_events import HOUR_MS, customer, event
 from tests.support.customer_oracle import Happened
 from tests.support.customer_strategies import MESSAGES, histories
+from tests.support.events import AT_MS
 
 PARTITIONS = 3
 COLUMNS = (
@@ -71,7 +75,7 @@ async def shown(clickhouse: ClickHouse) -> dict[str, Mapping[str, Any]]:
         for name in COLUMNS
     }
     rows = await clickhouse.query(f"SELECT customer_id, {', '.join(columns.values())} FROM customers")
-    return {customer: dict(zip(COLUMNS, values, strict=True)) for customer, *values in rows}
+    return {name: dict(zip(COLUMNS, values, strict=True)) for name, *values in rows}
 
 
 @st.composite
@@ -105,9 +109,27 @@ async def test_customers_are_merged_as_states_are(
         by_person.setdefault(f"{customer_id[:-1]}a", []).append(state)
     found = await shown(migrated)
     assert found.keys() == by_person.keys()
-    for customer, states in by_person.items():
+    for person, states in by_person.items():
         want = expected(summary(merge(states), CONTACT_MS))
-        assert found[customer] == {name: want[name] for name in COLUMNS}, customer
+        assert found[person] == {name: want[name] for name in COLUMNS}, person
+
+
+async def test_another_number_of_hours_makes_other_contacts_of_all_customers_at_once(
+    migrated: ClickHouse, environ: dict[str, str]
+) -> None:
+    apart = {"near": 30, "far": 60, "split": 60}
+    for name, hours in apart.items():
+        asked, answered = (event("message_in"), 0), (event("message_out"), hours)
+        stories = [[asked], [answered]] if name == "split" else [[asked, answered]]
+        parts = [Known(name, number, 7, customer(*story)) for number, story in enumerate(stories)]
+        await insert_states(migrated, parts, CONTACT_MS)
+    for hours in (72, 24, 48):
+        environ["GUIDESTREAM_ATTRIBUTION_CONTACT_HOURS"] = str(hours)
+        await migrate(migrated, load(environ))
+        found = await migrated.query("SELECT customer_id, toUnixTimestamp64Milli(first_contact_at) FROM customers")
+        assert dict(found) == {
+            name: AT_MS + distance * HOUR_MS if distance <= hours else None for name, distance in apart.items()
+        }, hours
 
 
 async def test_statements_about_ids_that_contradict_each_other_still_end_at_one_id(migrated: ClickHouse) -> None:
