@@ -12,6 +12,7 @@ CREATE OR REPLACE VIEW {database}.conversion_steps {on_cluster}
     customer_id       String                            COMMENT '客户编号（合并后） / customer, by the id that is kept',
     person            String                            COMMENT '当事人 / customer, else visitor, else click token',
     acting_guide_id   LowCardinality(String)            COMMENT '操作导购 / guide who acted',
+    order_id          String                            COMMENT '订单编号 / order',
     amount            Decimal(18, 4)                    COMMENT '金额 / amount',
     margin            Decimal(18, 4)                    COMMENT '毛利 / gross margin',
     referrer          String                            COMMENT '推荐人（合并后） / customer who referred, by the id that is kept',
@@ -33,7 +34,8 @@ AS SELECT
         c.visitor_id != '', concat('v', c.visitor_id),
         concat('t', c.token)
     ) AS person,
-    c.acting_guide_id AS acting_guide_id, c.amount AS amount, c.margin AS margin, c.referrer AS referrer,
+    c.acting_guide_id AS acting_guide_id, c.order_id AS order_id, c.amount AS amount, c.margin AS margin,
+    c.referrer AS referrer,
     arrayConcat(
         [
             ('all', ''), ('link', c.credited_link), ('guide', toString(c.credited_guide_id)),
@@ -58,7 +60,7 @@ FROM
     (
         SELECT
             kafka_partition, kafka_offset, type, occurred_at, click_time, customer_id, visitor_id, token, acting_guide_id,
-            amount, margin, credited_link, credited_variant, credited_guide_id, store_id, region_id, campaign_id,
+            order_id, amount, margin, credited_link, credited_variant, credited_guide_id, store_id, region_id, campaign_id,
             touchpoint,
             if(type = 'referred', JSONExtractString(properties, 'referred_by'), '') AS referred_by
         FROM {database}.conversions FINAL

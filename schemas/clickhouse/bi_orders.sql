@@ -62,11 +62,11 @@ FROM
 LEFT ANY JOIN {database}.customer_ids AS k ON k.alias = o.facts.1
 COMMENT '订单 / orders with their refunds, by event time';
 
--- What was spent, one row an entry, by event time. `from_day` and `until_day` are both in the period; without them it
--- is the day of the entry.
+-- What was spent, one row an entry. `from_day` and `until_day` are both in the period; without them it is the day of the
+-- entry. A period is ten years at most: what is later is not looked at. `amount` is that of the whole period: what a
+-- month cost, or a day, is in `bi_costs_day`.
 --
---   SELECT campaign_id, sum(amount) FROM bi_costs
---   WHERE until_day >= '2026-11-01' AND from_day < '2026-12-01' GROUP BY campaign_id
+--   SELECT campaign_id, sum(amount) FROM bi_costs GROUP BY campaign_id
 CREATE OR REPLACE VIEW {database}.bi_costs {on_cluster}
 (
     event_id      String         COMMENT '事件编号 / id of the entry',
@@ -80,7 +80,7 @@ CREATE OR REPLACE VIEW {database}.bi_costs {on_cluster}
     guide_id      String         COMMENT '导购编号 / guide',
     guide_name    String         COMMENT '导购姓名 / name of the guide',
     link          String         COMMENT '短链代码 / code of the short link',
-    amount        Decimal(18, 4) COMMENT '金额 / amount',
+    amount        Decimal(18, 4) COMMENT '金额（整个周期） / amount, of the whole period',
     currency      String         COMMENT '币种 / currency',
     properties    String         COMMENT '其他属性（JSON） / further properties'
 )
@@ -97,10 +97,42 @@ FROM
         event_id, occurred_at, campaign_id, touchpoint, acting_guide_id AS guide_id, link, amount, currency, properties,
         toDate32(occurred_at, '{timezone}') AS entered_on,
         ifNull(toDate32OrNull(JSONExtractString(properties, 'from')), entered_on) AS from_day,
-        greatest(from_day, ifNull(toDate32OrNull(JSONExtractString(properties, 'until')), from_day)) AS until_day
+        ifNull(toDate32OrNull(JSONExtractString(properties, 'until')), from_day) AS named_until,
+        least(greatest(from_day, named_until), from_day + 3652) AS until_day
     FROM {database}.conversions FINAL
     WHERE type = 'cost'
 ) AS c
 LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'campaign') AS n ON n.id = c.campaign_id
 LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'guide') AS g ON g.id = c.guide_id
 COMMENT '费用 / cost entries';
+
+-- What was spent, spread evenly over the days that it pays for: one row an entry and day. Days of an entry differ by no
+-- more than the last of four places and add up to its amount exactly, and so do months.
+--
+--   SELECT toStartOfMonth(day) AS month, campaign_id, sum(amount) FROM bi_costs_day
+--   WHERE day >= '2026-10-01' AND day < '2026-12-01' GROUP BY month, campaign_id
+CREATE OR REPLACE VIEW {database}.bi_costs_day {on_cluster}
+(
+    day           Date32         COMMENT '日期（品牌时区） / day that is paid for',
+    event_id      String         COMMENT '事件编号 / id of the entry',
+    campaign_id   String         COMMENT '活动编号 / campaign',
+    campaign_name String         COMMENT '活动名称 / name of the campaign',
+    touchpoint    String         COMMENT '触点 / touchpoint',
+    guide_id      String         COMMENT '导购编号 / guide',
+    guide_name    String         COMMENT '导购姓名 / name of the guide',
+    link          String         COMMENT '短链代码 / code of the short link',
+    amount        Decimal(18, 4) COMMENT '金额（当日分摊） / share of the entry''s amount that falls on the day',
+    currency      String         COMMENT '币种 / currency'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    c.from_day + number AS day, c.event_id AS event_id, c.campaign_id AS campaign_id, c.campaign_name AS campaign_name,
+    c.touchpoint AS touchpoint, c.guide_id AS guide_id, c.guide_name AS guide_name, c.link AS link,
+    -- What has been spent by the end of the day less what had been by its beginning, each cut down to four places.
+    toDecimal64(
+        toDecimal128(c.amount, 4) * (number + 1) / c.days - toDecimal128(c.amount, 4) * number / c.days, 4
+    ) AS amount,
+    c.currency AS currency
+FROM {database}.bi_costs AS c
+ARRAY JOIN range(toUInt32(c.days)) AS number
+COMMENT '每日费用 / costs, spread over the days that they pay for';

@@ -20,11 +20,19 @@
 -- | share       | people who shared                                 | human visitors that tapped                        |
 -- | interaction | customers who wrote                               | customers in a chat, whoever wrote                |
 --
+-- What the store manager asks of a guide, how many friends they keep and how many answer them, is asked of the guide
+-- who acts: `adds`, `deletes`, `chatting` and `interacting` stand under the guide whose relation or chat it is, and that
+-- guide's store and region (those of the time where the event is credited to the same guide, else those of now). All
+-- else is what a link has led to, and stands under the guide and link that are credited, so `added` and `adds` of one
+-- guide may differ. In rows of links, campaigns, touchpoints and variants everything is by credit.
+--
+-- A rate is NULL, unknown, of a day that comes before all conversions or whose conversions retention has dropped, were
+-- it in part; the numbers beside it are what is left.
+--
 -- *Served*: added and with an effective contact (one message in each direction within 48 h, a setting), on the day when
 -- the later of the two came about. *Became buyers*: served and with a paid order, likewise. Each is counted under what
 -- is credited for the event that completed it. *Active*: did anything themselves; a message of the guide's is none of
--- theirs. The rate of return visits needs the days before: `bi_return_visits`. Reaches back as far as raw rows are
--- kept.
+-- theirs. The rate of return visits needs the days before: `bi_return_visits`.
 CREATE OR REPLACE VIEW {database}.bi_rates_day {on_cluster}
 (
     day               Date                   COMMENT '日期（品牌时区，按发生时间） / day of the event, in the brand''s time zone',
@@ -36,16 +44,16 @@ CREATE OR REPLACE VIEW {database}.bi_rates_day {on_cluster}
     first_added       UInt64                 COMMENT '首次加粉客户数（去重） / customers added for the first time',
     served            UInt64                 COMMENT '服务成功客户数（去重） / customers who became served',
     dealt             UInt64                 COMMENT '成交客户数（去重） / served customers who became buyers',
-    adds              UInt64                 COMMENT '加粉次数 / events friend_added',
-    deletes           UInt64                 COMMENT '删粉次数 / events friend_deleted',
+    adds              UInt64                 COMMENT '加粉次数（按操作导购） / events friend_added, of the guide who acted',
+    deletes           UInt64                 COMMENT '删粉次数（按操作导购） / events friend_deleted, of the guide who was deleted',
     leads             UInt64                 COMMENT '留资人数（去重） / people who left contact data',
     store_visitors    UInt64                 COMMENT '到店客户数（去重） / customers who came to a shop',
     buyers            UInt64                 COMMENT '下单客户数（去重） / customers with a paid order',
     repeat_buyers     UInt64                 COMMENT '复购客户数（去重） / customers with a paid order who had one before',
     referrers         UInt64                 COMMENT '推荐客户数（去重） / customers who brought another',
     sharers           UInt64                 COMMENT '分享人数（去重） / people who shared',
-    chatting          UInt64                 COMMENT '会话客户数（去重） / customers in a chat, whoever wrote',
-    interacting       UInt64                 COMMENT '互动客户数（去重） / customers who wrote',
+    chatting          UInt64                 COMMENT '会话客户数（去重，按操作导购） / customers in a chat with the guide, whoever wrote',
+    interacting       UInt64                 COMMENT '互动客户数（去重，按操作导购） / customers who wrote to the guide',
     active            UInt64                 COMMENT '活跃客户数（去重） / customers who did anything themselves',
     add_rate          Nullable(Float64)      COMMENT '引流成功率 / added / visitors',
     serve_rate        Nullable(Float64)      COMMENT '服务成功率 / served / first_added',
@@ -63,16 +71,16 @@ AS SELECT
     m.day AS day, m.dimension AS dimension, m.id AS id, coalesce(nullIf(n.name, ''), m.id) AS name,
     m.visitors, m.added, m.first_added, m.served, m.dealt, m.adds, m.deletes, m.leads, m.store_visitors, m.buyers,
     m.repeat_buyers, m.referrers, m.sharers, m.chatting, m.interacting, m.active,
-    m.added / nullIf(m.visitors, 0) AS add_rate,
-    m.served / nullIf(m.first_added, 0) AS serve_rate,
-    m.dealt / nullIf(m.served, 0) AS deal_rate,
-    m.deletes / nullIf(m.adds, 0) AS delete_rate,
-    m.leads / nullIf(m.visitors, 0) AS lead_rate,
-    m.store_visitors / nullIf(m.active, 0) AS store_visit_rate,
-    m.repeat_buyers / nullIf(m.buyers, 0) AS repurchase_rate,
-    m.referrers / nullIf(m.active, 0) AS referral_rate,
-    m.sharers / nullIf(m.visitors, 0) AS share_rate,
-    m.interacting / nullIf(m.chatting, 0) AS interaction_rate
+    if(m.is_known, m.added / nullIf(m.visitors, 0), NULL) AS add_rate,
+    if(m.is_known, m.served / nullIf(m.first_added, 0), NULL) AS serve_rate,
+    if(m.is_known, m.dealt / nullIf(m.served, 0), NULL) AS deal_rate,
+    if(m.is_known, m.deletes / nullIf(m.adds, 0), NULL) AS delete_rate,
+    if(m.is_known, m.leads / nullIf(m.visitors, 0), NULL) AS lead_rate,
+    if(m.is_known, m.store_visitors / nullIf(m.active, 0), NULL) AS store_visit_rate,
+    if(m.is_known, m.repeat_buyers / nullIf(m.buyers, 0), NULL) AS repurchase_rate,
+    if(m.is_known, m.referrers / nullIf(m.active, 0), NULL) AS referral_rate,
+    if(m.is_known, m.sharers / nullIf(m.visitors, 0), NULL) AS share_rate,
+    if(m.is_known, m.interacting / nullIf(m.chatting, 0), NULL) AS interaction_rate
 FROM
 (
     SELECT
@@ -80,23 +88,36 @@ FROM
         sum(e.added) AS added, sum(e.first_added) AS first_added, sum(e.served) AS served, sum(e.dealt) AS dealt,
         sum(e.adds) AS adds, sum(e.deletes) AS deletes, sum(e.leads) AS leads, sum(e.store_visitors) AS store_visitors,
         sum(e.buyers) AS buyers, sum(e.repeat_buyers) AS repeat_buyers, sum(e.referrers) AS referrers,
-        sum(e.sharers) AS sharers, sum(e.chatting) AS chatting, sum(e.interacting) AS interacting, sum(e.active) AS active
+        sum(e.sharers) AS sharers, sum(e.chatting) AS chatting, sum(e.interacting) AS interacting,
+        sum(e.active) AS active, ifNull(day >= (SELECT conversions FROM {database}.known_since), false) AS is_known
     FROM
     (
         -- What each person did, once a day and dimension: far smaller than a set of people per measure.
         SELECT
             day, d.1 AS dimension, d.2 AS id, toUInt64(0) AS visitors,
-            toUInt64(max(s.added)) AS added, toUInt64(max(s.first_added)) AS first_added,
-            toUInt64(max(s.served)) AS served, toUInt64(max(s.dealt)) AS dealt,
-            sum(s.added) AS adds, sum(s.deleted) AS deletes, toUInt64(max(s.lead)) AS leads,
+            toUInt64(max(s.added AND d.3)) AS added, toUInt64(max(s.first_added AND d.3)) AS first_added,
+            toUInt64(max(s.served AND d.3)) AS served, toUInt64(max(s.dealt AND d.3)) AS dealt,
+            sum(s.added AND d.4) AS adds, sum(s.deleted AND d.4) AS deletes, toUInt64(max(s.lead)) AS leads,
             toUInt64(max(s.store_visitor)) AS store_visitors, toUInt64(max(s.buyer)) AS buyers,
             toUInt64(max(s.repeat_buyer)) AS repeat_buyers, toUInt64(max(s.referrer)) AS referrers,
-            toUInt64(max(s.sharer)) AS sharers, toUInt64(max(s.chatting)) AS chatting,
-            toUInt64(max(s.interacting)) AS interacting, toUInt64(max(s.active)) AS active
+            toUInt64(max(s.sharer)) AS sharers, toUInt64(max(s.chatting AND d.4)) AS chatting,
+            toUInt64(max(s.interacting AND d.4)) AS interacting, toUInt64(max(s.active AND d.3)) AS active
         FROM
         (
             SELECT
-                toDate(occurred_at, '{timezone}') AS day, dimensions,
+                toDate(occurred_at, '{timezone}') AS day,
+                -- What it is counted under as a result, by credit, and as something of the guide who acted.
+                dimensions[3].2 != acting_guide_id
+                    AND type IN ('friend_added', 'friend_deleted', 'message_in', 'message_out') AS is_of_another,
+                arrayConcat(
+                    arrayMap(
+                        d -> (d.1, d.2, true, NOT is_of_another OR d.1 NOT IN ('guide', 'store', 'region')), dimensions
+                    ),
+                    if(NOT is_of_another, [], [
+                        ('guide', toString(acting_guide_id), false, true),
+                        ('store', ifNull(g.store_id, ''), false, true), ('region', ifNull(g.region_id, ''), false, true)
+                    ])
+                ) AS roles,
                 -- A referral is the deed of who referred. A number takes less room than an id; two ids out of a million
                 -- share one with a probability of 3 in 100 million.
                 cityHash64(if(type = 'referred', concat('c', c.referrer), person)) AS who,
@@ -111,8 +132,14 @@ FROM
                     'order_paid', 'shared', 'referred', 'satisfaction'
                 ) AS active
             FROM {database}.conversion_steps AS c
+            LEFT ANY JOIN
+            (
+                SELECT g.guide_id AS guide_id, g.store_id AS store_id, ifNull(s.region_id, '') AS region_id
+                FROM (SELECT guide_id, store_id FROM {database}.guides FINAL) AS g
+                LEFT ANY JOIN (SELECT store_id, region_id FROM {database}.stores FINAL) AS s ON s.store_id = g.store_id
+            ) AS g ON g.guide_id = c.acting_guide_id
         ) AS s
-        ARRAY JOIN dimensions AS d
+        ARRAY JOIN roles AS d
         GROUP BY day, dimension, id, who
         UNION ALL
         SELECT day, dimension, id, visitors, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM {database}.bi_visitors_day

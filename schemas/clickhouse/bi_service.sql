@@ -1,7 +1,8 @@
 -- How fast guides answer, by event time: from a customer's message to the guide's next one to that customer. Several
 -- messages before one answer are one question, from the first of them on; it stands on the day of that first one, in
 -- the brand's time zone, under the guide of the chat and the store that the guide works in now. What has no answer yet
--- is counted and is in no median. Medians do not add up: ask for the row of the dimension.
+-- is counted and is in no median. Messages of one moment stand in the order in which they came. Medians do not add up: ask
+-- for the row of the dimension.
 --
 --   SELECT name, questions, answered, median_seconds, p90_seconds FROM bi_response_times
 --   WHERE dimension = 'guide' AND day = yesterday() ORDER BY median_seconds DESC
@@ -38,20 +39,22 @@ FROM
         FROM
         (
             SELECT
-                guide_id, customer_id, occurred_at, type, kafka_offset,
+                guide_id, customer_id, occurred_at, append_time, kafka_partition, kafka_offset, type,
                 lagInFrame(type) OVER (
-                    PARTITION BY guide_id, customer_id ORDER BY occurred_at, type, kafka_offset
+                    PARTITION BY guide_id, customer_id ORDER BY occurred_at, append_time, kafka_partition, kafka_offset
                     ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
                 ) AS type_before
             FROM
             (
                 SELECT
                     c.guide_id AS guide_id, coalesce(nullIf(k.customer_id, ''), c.customer_id) AS customer_id,
-                    c.occurred_at AS occurred_at, c.type AS type, c.kafka_offset AS kafka_offset
+                    c.occurred_at AS occurred_at, c.append_time AS append_time, c.kafka_partition AS kafka_partition,
+                    c.kafka_offset AS kafka_offset, c.type AS type
                 FROM
                 (
                     SELECT
-                        toString(acting_guide_id) AS guide_id, customer_id, occurred_at, toString(type) AS type, kafka_offset
+                        toString(acting_guide_id) AS guide_id, customer_id, occurred_at, append_time, kafka_partition,
+                        kafka_offset, toString(type) AS type
                     FROM {database}.conversions FINAL
                     WHERE type IN ('message_in', 'message_out')
                 ) AS c
@@ -60,7 +63,7 @@ FROM
         )
         WHERE type != type_before
         WINDOW following AS (
-            PARTITION BY guide_id, customer_id ORDER BY occurred_at, type, kafka_offset
+            PARTITION BY guide_id, customer_id ORDER BY occurred_at, append_time, kafka_partition, kafka_offset
             ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
         )
     ) AS q
@@ -172,7 +175,7 @@ LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 
 COMMENT '朋友圈超限 / more than one Moments post a day, in two readings';
 
 -- Tasks given to guides and done, by event time: a task may be done on another day than it was given, so a rate of one
--- day may pass 1. Counts add up.
+-- day may pass 1. Counts add up. The rate of a day whose conversions retention has dropped, were it in part, is NULL.
 --
 --   SELECT guide_name, sum(done) / sum(assigned) FROM bi_tasks WHERE day >= today() - 7 GROUP BY guide_name
 CREATE OR REPLACE VIEW {database}.bi_tasks {on_cluster}
@@ -188,7 +191,9 @@ CREATE OR REPLACE VIEW {database}.bi_tasks {on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     t.day AS day, t.guide_id AS guide_id, coalesce(nullIf(n.name, ''), t.guide_id) AS guide_name, t.task AS task,
-    t.assigned AS assigned, t.done AS done, t.done / nullIf(t.assigned, 0) AS done_rate
+    t.assigned AS assigned, t.done AS done,
+    if(ifNull(t.day >= (SELECT conversions FROM {database}.known_since), false), t.done / nullIf(t.assigned, 0), NULL)
+        AS done_rate
 FROM
 (
     SELECT

@@ -28,13 +28,19 @@ COMMENT '任意时段的访客数 / unique human visitors of any range, paramete
 
 -- Visitors who came back: of those who tapped in the range, who had tapped on an earlier day, too, at most 30 days
 -- before the range. Asked like `bi_unique_visitors`; only visitors with a cookie are known on another day. From raw
--- clicks, exact.
+-- clicks, exact; the rate is NULL, unknown, where retention has dropped clicks of the range or of the 30 days before.
 --
 --   SELECT id, visitors, returned, return_visit_rate
 --   FROM bi_return_visits(dimension = 'guide', since = '2026-11-01', until = '2026-11-08')
 CREATE OR REPLACE VIEW {database}.bi_return_visits {on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT id, count() AS visitors, countIf(first_day < last_day) AS returned, returned / visitors AS return_visit_rate
+AS SELECT
+    id, count() AS visitors, countIf(first_day < last_day) AS returned,
+    if(
+        toDate(parseDateTimeBestEffort({since:String}, '{timezone}') - INTERVAL 30 DAY, '{timezone}')
+            >= (SELECT clicks FROM {database}.known_since),
+        returned / visitors, NULL
+    ) AS return_visit_rate
 FROM
 (
     SELECT

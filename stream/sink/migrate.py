@@ -5,7 +5,7 @@ Two kinds of files:
 - `NNNN_name.sql` runs once. Its checksum is kept, and a file that changed after it was applied is an error: what it
   says is no longer what the tables are.
 - `base_name.sql` and `bi_name.sql` hold views, the former those that others are made of. They run again whenever their
-  text changes, by a release or by a setting (the brand's time zone), and replace the views in place.
+  text changes, by a release or by a setting (the brand's time zone, the retention), and replace the views in place.
 
 ClickHouse has neither transactions over DDL nor locks, so every statement must be one that can be repeated (IF NOT
 EXISTS, OR REPLACE; a test holds this). That makes two runs at once, and a run that died half-way, harmless.
@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from schemas.topics import CLICKS, CONVERSIONS
 from stream.base.errors import GuidestreamError, SettingsError
 from stream.base.settings import Settings
 from stream.sink import access, retention
@@ -86,6 +87,21 @@ def pending(all_steps: Sequence[Step], applied: dict[str, str]) -> list[Step]:
     return [step for step in all_steps if applied.get(step.name) != step.checksum]
 
 
+def target_of(settings: Settings) -> Target:
+    """What the files' placeholders stand for under these settings."""
+    where, kept = settings.clickhouse, retention.kept_days(settings)
+    # A customer who was forgotten is missing in the rates as much as a conversion that was dropped.
+    days = [kept[name] for name in (CONVERSIONS, retention.CUSTOMERS) if kept[name]]
+    return Target(
+        where.database,
+        where.cluster,
+        settings.brand.timezone,
+        settings.attribution.contact_ms,
+        clicks_days=kept[CLICKS],
+        conversions_days=min(days, default=0),
+    )
+
+
 async def migrate(
     clickhouse: ClickHouse, settings: Settings, *, dry_run: bool = False, report: Report = lambda _: None
 ) -> list[str]:
@@ -106,7 +122,7 @@ async def migrate(
         UnavailableError: ClickHouse is not there.
     """
     where = settings.clickhouse
-    target = Target(where.database, where.cluster, settings.brand.timezone, settings.attribution.contact_ms)
+    target = target_of(settings)
     await _check_cluster(clickhouse, where.cluster)
     due = pending(steps(target), await _applied(clickhouse, target))
     if dry_run:

@@ -8,6 +8,7 @@ Placeholders, all of them:
 - `{deduplication_window}`: the table setting that makes a block with a known token a no-op.
 - `{timezone}`: the brand's time zone, to be put between quotes.
 - `{contact_ms}`: how far apart the messages of an effective contact may be.
+- `{clicks_days}`, `{conversions_days}`: how long what rates are made of is kept after it was received; 0: for ever.
 - `{grain}`, `{grain_zh}`, `{grain_type}`, `{grain_of:TIME}`: a statement that says `{grain}` stands for three, one each
   for minute, hour and day: the word in English and in Chinese, the column's type, and a point in time cut down to it,
   all in the brand's time zone. So the three views cannot drift apart.
@@ -22,7 +23,8 @@ from functools import partial
 from typing import Final
 
 _PLACEHOLDER = re.compile(
-    r"\{(database|on_cluster|deduplication_window|timezone|contact_ms|engine:([A-Za-z]+)(\([^{}]*\)))\}"
+    r"\{(database|on_cluster|deduplication_window|timezone|contact_ms|clicks_days|conversions_days"
+    r"|engine:([A-Za-z]+)(\([^{}]*\)))\}"
 )
 
 _GRAIN_WORD = re.compile(r"\{(grain|grain_zh|grain_type|grain_of)(?::(\w+))?\}")
@@ -51,6 +53,8 @@ class Target:
     """Empty for one server."""
     timezone: str
     contact_ms: int = 48 * 3_600_000
+    clicks_days: int = 0
+    conversions_days: int = 0
 
 
 _GRAINS: Final[Sequence[Mapping[str, str]]] = (
@@ -125,4 +129,6 @@ def _words(target: Target) -> dict[str, str]:
         "deduplication_window": window,
         "timezone": target.timezone,
         "contact_ms": str(target.contact_ms),
+        "clicks_days": str(target.clicks_days),
+        "conversions_days": str(target.conversions_days),
     }

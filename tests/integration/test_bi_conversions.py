@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stream.sink.clickhouse import ClickHouse
-from tests.support.click_rows import NOON, Row, insert_clicks, insert_windows, windows_of
+from tests.support.click_rows import NOON, Row, insert_clicks, insert_rows, insert_windows, windows_of
 from tests.support.conversion_rows import CONTACT_MS, Event, envelope, insert_conversions, tell
 from tests.support.customer_oracle import Happened, recount
 
@@ -32,11 +32,15 @@ TYPES = (
 )
 ALIASES = {"丙2": "丙", "丙3": "丙2", "丁2": "丁"}
 CUSTOMERS = ("甲", "乙", "丙", "丁", "戊", "己", *ALIASES)
+STRANGERS = tuple(f"客户{number}" for number in range(60))
+"""Of whom so little is heard that most get no further than one stage."""
 OWN = frozenset(
     {"friend_requested", "friend_added", "message_in", "group_joined", "lead", "page_view"}
     | {"store_visit", "order_paid", "shared", "referred", "satisfaction"}
 )
 CONTACTS = ("friend_added", "message_in", "message_out")
+BY_WHO_ACTED = ("adds", "deletes", "chatting", "interacting")
+"""Of a guide's relations and chats; everything else is of what brought it about, by credit."""
 HORIZONS = (0, 1, 7, 30)
 
 Key = tuple[Any, ...]
@@ -82,6 +86,11 @@ class Shop:
         if ordered and event.time_ms == max(served, ordered) and event.type in (*CONTACTS, "order_paid"):
             yield "dealt"
 
+    def reached(self, customer: str, until: date, *stages: str) -> bool:
+        """Whether each of these first happened to the customer on that day or before it."""
+        moments = [self.known[customer][f"first_{stage}_at"] for stage in stages]
+        return all(moment and self.day(datetime.fromtimestamp(moment / 1000, UTC)) <= until for moment in moments)
+
     async def rows(self, sql: str) -> dict[Key, Key]:
         """Answer of a question, the columns before the last `|` as the key."""
         keys, _, values = sql.partition("|")
@@ -95,12 +104,14 @@ def kept(customer: str) -> str:
     return customer
 
 
-def dimensions(of: Row | Event) -> list[tuple[str, str]]:
+def dimensions(of: Row | Event, *, acting: bool = False) -> list[tuple[str, str]]:
+    """What a tap is counted under; of an event what is credited, or that but with the guide who acted."""
     if isinstance(of, Row):
         guide, link, variant = of.guide_id, of.link, of.variant
     else:
         guide, link, variant = of.credited_guide_id, of.credited_link, of.credited_variant
-    found = [("all", ""), ("link", link), ("guide", guide), ("store", of.store_id), ("region", of.region_id)]
+        guide = of.acting_guide_id if acting else guide
+    found = [("all", ""), ("link", link), ("guide", guide), ("store", GUIDES[guide][0]), ("region", GUIDES[guide][1])]
     found += [("campaign", of.campaign_id), ("touchpoint", of.touchpoint)]
     return [*found, ("variant", f"{link}/{variant}")] if variant else found
 
@@ -150,7 +161,7 @@ def generated_events(rng: random.Random, midnight: datetime) -> list[Event]:
                 offset,
                 kind,
                 at,
-                "" if nobody else rng.choice(CUSTOMERS),
+                "" if nobody else rng.choice(CUSTOMERS if rng.random() < 0.6 else STRANGERS),
                 rng.randrange(3),
                 visitor_id=f"v{rng.randrange(40)}" if nobody else "",
                 acting_guide_id=rng.choice(["g1", "g2"]),
@@ -162,7 +173,7 @@ def generated_events(rng: random.Random, midnight: datetime) -> list[Event]:
                 campaign_id=campaign_of(link)[0],
                 touchpoint=campaign_of(link)[1],
                 click_time=at - timedelta(hours=rng.choice([0, 0, 1, 24, 24 * 7])) if clicked else None,
-                order_id=f"o{rng.randrange(60)}" if money else "",
+                order_id=f"o{rng.randrange(8)}" if money else "",
                 amount=str(Decimal(rng.randrange(1, 99_999)) / 100) if money else "0",
                 margin=str(Decimal(rng.randrange(-999, 9_999)) / 100) if money else "0",
                 properties=properties,
@@ -195,6 +206,9 @@ async def shop(zone: str, migrated: ClickHouse) -> Shop:
         migrated, [replace(event, credited_link="zombie", received_at=early) for event in events[:100]]
     )
     await tell(migrated, events)
+    places = set(GUIDES.values())
+    await insert_rows(migrated, "guides", [{"guide_id": guide, "store_id": GUIDES[guide][0]} for guide in GUIDES])
+    await insert_rows(migrated, "stores", [{"store_id": store, "region_id": region} for store, region in places])
     return Shop(migrated, zone, taps, events)
 
 
@@ -242,11 +256,22 @@ async def _rates(shop: Shop) -> None:
             for dimension in dimensions(tap):
                 did[shop.day(tap.event_time), *dimension]["visitors"].add(tap.visitor_id)
     for event in shop.events:
-        for dimension in dimensions(event):
-            for name, who in deeds(shop, event):
+        for name, who in deeds(shop, event):
+            for dimension in dimensions(event, acting=name in BY_WHO_ACTED):
                 did[shop.day(event.occurred_at), *dimension][name].add(who)
     names = (
-        *("visitors", "added", "first_added", "served", "dealt", "deletes", "leads", "store_visitors", "buyers"),
+        *(
+            "visitors",
+            "added",
+            "first_added",
+            "served",
+            "dealt",
+            "adds",
+            "deletes",
+            "leads",
+            "store_visitors",
+            "buyers",
+        ),
         *("repeat_buyers", "referrers", "sharers", "chatting", "interacting", "active"),
     )
     found = await shop.rows(f"SELECT day, toString(dimension), id | {', '.join(names)} FROM bi_rates_day")
@@ -263,7 +288,7 @@ def deeds(shop: Shop, event: Event) -> Iterator[tuple[str, Any]]:
     for stage in shop.stages(event):
         yield stage, customer
     by_type: dict[str, list[tuple[str, Any]]] = {
-        "friend_added": [("added", customer)],
+        "friend_added": [("added", customer), ("adds", event.kafka_offset)],
         "friend_deleted": [("deletes", event.kafka_offset)],
         "lead": [("leads", person(event))],
         "store_visit": [("store_visitors", customer)],
@@ -283,22 +308,26 @@ def deeds(shop: Shop, event: Event) -> Iterator[tuple[str, Any]]:
 
 
 async def _click_cohorts(shop: Shop) -> None:
+    """Of the visitors of a day: customers added through these clicks; of them, the served; of those, the dealt."""
     did: Sets = defaultdict(lambda: defaultdict(set))
-    money: dict[Key, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    money: dict[Key, Counter[str]] = defaultdict(Counter)
     for tap in (tap for tap in shop.taps if tap.is_human):
         for horizon, dimension in product(HORIZONS, dimensions(tap)):
             did[shop.day(tap.event_time), horizon, *dimension]["visitors"].add(tap.visitor_id)
     for event in shop.events:
-        stages = set(shop.stages(event)) & {"served", "dealt"}
-        if event.click_time is None or not (stages or event.type in ("friend_added", "order_paid", "order_refunded")):
+        if event.click_time is None or event.type not in ("friend_added", "order_paid", "order_refunded"):
             continue
         day = shop.day(event.click_time)
         for horizon, dimension in product(HORIZONS, dimensions(event)):
             key = day, horizon, *dimension
-            reached = shop.day(event.occurred_at) <= day + timedelta(days=horizon)
-            for name in (event.type, *stages):
-                did[key][name] |= {event.customer_id} if reached else set()
-            money[key][event.type] += round(Decimal(event.amount) * 100) if reached else 0
+            until = day + timedelta(days=horizon)
+            happened = shop.day(event.occurred_at) <= until
+            did[key][event.type] |= {event.customer_id} if happened else set()
+            money[key][event.type] += round(Decimal(event.amount) * 100) if happened else 0
+    for (day, horizon, *_), sets in did.items():
+        until = day + timedelta(days=horizon)
+        sets["served"] = {who for who in sets["friend_added"] if shop.reached(who, until, "added", "contact")}
+        sets["dealt"] = {who for who in sets["served"] if shop.reached(who, until, "order")}
     names = ("visitors", "friend_added", "served", "dealt", "order_paid")
     found = await shop.rows(
         "SELECT day, horizon, toString(dimension), id | visitors, added, served, dealt, buyers, "
@@ -312,7 +341,7 @@ async def _click_cohorts(shop: Shop) -> None:
 
 async def _add_cohorts(shop: Shop) -> None:
     cohorts: dict[Key, Counter[str]] = defaultdict(Counter)
-    for customer, known in shop.known.items():
+    for customer in shop.known:
         own = [event for event in shop.events if event.customer_id == customer]
         adds = [event for event in own if "first_added" in set(shop.stages(event))]
         if not adds:
@@ -325,16 +354,21 @@ async def _add_cohorts(shop: Shop) -> None:
             count: Counter[str] = Counter(customers=1)
             for stage in ("served", "dealt"):
                 count[stage] += stage in stages and shop.day(stages[stage].occurred_at) <= until
-            ordered = known["first_order_at"]
-            count["buyers"] += bool(ordered) and shop.day(datetime.fromtimestamp(ordered / 1000, UTC)) <= until
+            count["buyers"] += shop.reached(customer, until, "order")
             count["deleted"] += any(
                 event.type == "friend_deleted"
                 and first.occurred_at <= event.occurred_at
                 and shop.day(event.occurred_at) <= until
                 for event in own
             )
+            # Of an order that counts: the cohort's from its first payment on, and placed by then.
+            placed: dict[str, date] = {}
+            for event in sorted(own, key=lambda event: event.occurred_at):
+                if event.type == "order_paid":
+                    placed.setdefault(event.order_id, shop.day(event.occurred_at))
             for event in own:
-                if day <= shop.day(event.occurred_at) <= until:
+                counts = event.order_id in placed and day <= placed[event.order_id] <= until
+                if counts and shop.day(event.occurred_at) <= until:
                     count[event.type] += round(Decimal(event.amount) * 100)
             for dimension in dimensions(first):
                 cohorts[day, horizon, *dimension].update(count)

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stream.base.clock import wall_clock
+from stream.base.settings import load
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.migrate import migrate
 from tests.support.click_rows import Row, insert_clicks, insert_rows
 from tests.support.conversion_rows import Event, tell
 
@@ -177,6 +179,97 @@ async def test_a_customer_goes_from_the_tap_to_the_refund_across_midnights_and_p
     ) == [("华东", 0, 0, 2, 2, 120, 48)]
 
 
+async def test_of_those_whom_clicks_added_the_served_are_a_part_and_of_them_the_dealt(
+    named: ClickHouse,
+) -> None:
+    later = replace(ON_B, click_time=at(21, "09:00"), click_id="tap-b", attribution="token")
+    await tell(
+        named,
+        told(
+            # 王芳 was added by a click of the 20th; before she answered and bought, a click of the 21st was her last.
+            on(ON_A, "friend_added", at(20, "10:05"), "王芳", attribution="token"),
+            on(later, "message_out", at(21, "09:05"), "王芳"),
+            on(later, "message_in", at(21, "09:06"), "王芳"),
+            on(later, "order_paid", at(21, "10:00"), "王芳", order_id="o1", amount="100"),
+            # 李雷 has been a served buyer for days when a click of the 20th leads him to a second guide.
+            on(NO_CLICK, "friend_added", at(10, "08:00"), "李雷"),
+            on(NO_CLICK, "message_out", at(10, "08:00"), "李雷"),
+            on(NO_CLICK, "message_in", at(10, "08:01"), "李雷"),
+            on(NO_CLICK, "order_paid", at(11, "08:00"), "李雷", order_id="o2", amount="50"),
+            on(ON_A, "friend_added", at(21, "00:00"), "李雷", attribution="token", acting_guide_id="g2"),
+        ),
+    )
+    assert await named.query(
+        "SELECT toString(day), horizon, added, served, dealt, buyers, serve_rate, deal_rate FROM bi_cohort_clicks_day "
+        "WHERE dimension = 'all' AND horizon < 7 ORDER BY day, horizon"
+    ) == [
+        ("2025-11-20", 0, 1, 0, 0, 0, 0, None),
+        ("2025-11-20", 1, 2, 2, 2, 0, 1, 1),
+        ("2025-11-21", 0, 0, 0, 0, 1, None, None),
+        ("2025-11-21", 1, 0, 0, 0, 1, None, None),
+    ]
+
+
+async def test_a_cohort_of_adds_gives_back_only_what_it_has_bought(named: ClickHouse) -> None:
+    def order(number: str, kind: str, day: int, clock: str, amount: str) -> Event:
+        return on(ON_A, f"order_{kind}", at(day, clock), "王芳", order_id=number, amount=amount)
+
+    await tell(
+        named,
+        told(
+            # Bought a week before the add, given back on the day of the add and after it: not of this cohort.
+            *(order("old", "paid", 13, "12:00", "500"), order("old", "refunded", 20, "12:00", "200")),
+            *(order("old", "paid", 22, "12:00", "80"), order("old", "refunded", 22, "13:00", "380")),
+            on(ON_A, "friend_added", at(20, "10:00"), "王芳"),
+            # Paid in two parts after the add, given back a week later.
+            *(order("new", "paid", 20, "20:00", "60"), order("new", "paid", 21, "20:00", "40")),
+            order("new", "refunded", 27, "20:00", "30"),
+            # A refund whose order never came.
+            order("lost", "refunded", 20, "21:00", "7"),
+        ),
+    )
+    assert await named.query(
+        "SELECT horizon, order_amount, refund_amount, net_revenue FROM bi_cohort_adds_day WHERE dimension = 'all' "
+        "ORDER BY horizon"
+    ) == [(0, 60, 0, 60), (1, 100, 0, 100), (7, 100, 30, 70), (30, 100, 30, 70)]
+
+
+async def test_relations_and_chats_count_for_the_guide_who_has_them_and_adds_for_the_link_that_led_to_them(
+    named: ClickHouse,
+) -> None:
+    by_g2 = replace(ON_A, acting_guide_id="g2")  # 张三's link, 李四's chat
+    await tell(
+        named,
+        told(
+            on(by_g2, "friend_added", at(20, "10:00"), "王芳"),
+            on(by_g2, "message_out", at(20, "10:01"), "王芳"),
+            on(by_g2, "message_in", at(20, "10:02"), "王芳"),
+            on(by_g2, "friend_deleted", at(20, "10:03"), "王芳"),
+            on(ON_A, "friend_added", at(20, "10:00"), "李雷"),
+            on(ON_A, "message_out", at(20, "10:01"), "李雷"),
+        ),
+    )
+    assert await named.query(
+        "SELECT toString(dimension), name, added, served, adds, deletes, delete_rate, chatting, interacting, "
+        "interaction_rate FROM bi_rates_day WHERE dimension NOT IN ('campaign', 'touchpoint') ORDER BY dimension, id"
+    ) == [
+        ("all", "", 2, 1, 2, 1, 0.5, 2, 1, 0.5),
+        ("guide", "张三", 2, 1, 1, 0, 0, 1, 0, 0),
+        ("guide", "李四", 0, 0, 1, 1, 1, 1, 1, 1),
+        ("link", "a", 2, 1, 2, 1, 0.5, 2, 1, 0.5),
+        ("region", "华东", 2, 1, 1, 0, 0, 1, 0, 0),
+        ("region", "华南", 0, 0, 1, 1, 1, 1, 1, 1),
+        ("store", "南京西路店", 2, 1, 1, 0, 0, 1, 0, 0),
+        ("store", "天河城店", 0, 0, 1, 1, 1, 1, 1, 1),
+    ]
+
+
+async def test_what_a_guide_did_stays_with_the_store_of_that_time_where_the_event_says_which(named: ClickHouse) -> None:
+    moved = replace(ON_A, store_id="s-old", region_id="r-old")
+    await tell(named, told(on(moved, "friend_added", at(20, "10:00"), "王芳")))
+    assert await named.query("SELECT id, adds FROM bi_rates_day WHERE dimension = 'store'") == [("s-old", 1)]
+
+
 async def test_a_cohort_is_mature_on_the_day_after_its_horizon(named: ClickHouse) -> None:
     now = datetime.fromtimestamp(wall_clock() / 1000, UTC)
     adds = [on(NO_CLICK, "friend_added", now - timedelta(days=days), f"c{days}") for days in (0, 1, 2, 8)]
@@ -219,6 +312,56 @@ async def test_answers_are_timed_from_the_first_unanswered_message(named: ClickH
         ("2025-11-20", "store", "南京西路店", 4, 3, 1, 60, 252),
         ("2025-11-20", "store", "天河城店", 1, 1, 0, 120, 120),
     ]
+
+
+async def test_messages_of_one_moment_are_read_in_the_order_in_which_they_came(named: ClickHouse) -> None:
+    second = at(20, "10:00")
+    await tell(
+        named,
+        told(
+            # WeCom's times are whole seconds. The guide wrote first, so the question is open until 10:01.
+            on(ON_A, "message_out", second, "王芳"),
+            on(ON_A, "message_in", second, "王芳"),
+            on(ON_A, "message_out", at(20, "10:01"), "王芳"),
+            # The customer wrote first, and was answered at once.
+            on(ON_B, "message_in", second, "王芳"),
+            on(ON_B, "message_out", second, "王芳"),
+        ),
+    )
+    assert await named.query(
+        "SELECT id, questions, answered, median_seconds FROM bi_response_times WHERE dimension = 'guide' ORDER BY id"
+    ) == [("g1", 1, 1, 60), ("g2", 1, 1, 0)]
+
+
+async def test_a_cost_is_spread_over_its_days_and_their_sum_is_the_cost(named: ClickHouse) -> None:
+    def cost(amount: str, first: str, last: str) -> Event:
+        period = {"from": first, "until": last}
+        return on(NO_CLICK, "cost", at(20, "12:00"), "", amount=amount, campaign_id="双十一", properties=period)
+
+    await tell(
+        named,
+        told(
+            cost("100", "2025-10-30", "2025-11-01"),  # 2 days of October, 1 of November
+            cost("0.0007", "2025-11-01", "2025-11-03"),
+            cost("99999999999999.9999", "2025-01-01", "2025-12-31"),
+            on(NO_CLICK, "cost", at(20, "23:30"), "", amount="11", touchpoint="ad"),  # no period: its own day
+        ),
+    )
+    assert await named.query(
+        "SELECT event_id, toString(toStartOfMonth(day)) AS month, sum(amount) FROM bi_costs_day "
+        "WHERE event_id != '0:3' GROUP BY event_id, month ORDER BY event_id, month"
+    ) == [
+        ("0:1", "2025-10-01", Decimal("66.6666")),
+        ("0:1", "2025-11-01", Decimal("33.3334")),
+        ("0:2", "2025-11-01", Decimal("0.0007")),
+        ("0:4", "2025-11-01", Decimal(11)),
+    ]
+    assert await named.query(
+        "SELECT c.event_id FROM bi_costs AS c INNER JOIN "
+        "(SELECT event_id, count() AS days, sum(amount) AS total, max(amount) - min(amount) AS apart "
+        "FROM bi_costs_day GROUP BY event_id) AS d ON d.event_id = c.event_id "
+        "WHERE d.total = c.amount AND d.days = c.days AND d.apart <= toDecimal64('0.0001', 4) ORDER BY 1"
+    ) == [("0:1",), ("0:2",), ("0:3",), ("0:4",)]
 
 
 async def test_moments_posts_tasks_and_costs_stand_on_their_day(named: ClickHouse) -> None:
@@ -296,7 +439,11 @@ async def test_first_and_last_touch_share_the_same_totals(named: ClickHouse) -> 
     ]
 
 
-async def test_visitors_who_came_back_had_been_there_on_an_earlier_day(named: ClickHouse) -> None:
+async def test_visitors_who_came_back_had_been_there_on_an_earlier_day(
+    named: ClickHouse, environ: dict[str, str]
+) -> None:
+    environ["GUIDESTREAM_CLICKHOUSE_RAW_TTL_DAYS"] = "0"  # the story grows older every day
+    await migrate(named, load(environ))
     taps = {
         "back": [(19, "23:59"), (20, "00:00")],
         "twice": [(20, "08:00"), (20, "20:00")],
@@ -323,7 +470,7 @@ async def test_no_rate_is_ever_anything_but_a_number_or_null(named: ClickHouse, 
         for asked in [("bi_return_visits", "bi_unique_visitors")]
     ]
     settings = {"join_use_nulls": join_use_nulls}
-    about_registry = {"bi_stores", "bi_guides", "bi_campaigns"}
+    about_registry = {"bi_brand", "bi_stores", "bi_guides", "bi_campaigns"}
     for name, view in views:
         rows = await named.query(f"SELECT * FROM {view}", settings=settings)
         assert bool(rows) == (name in about_registry), name

@@ -8,8 +8,7 @@ from stream.base.errors import SettingsError
 from stream.base.settings import Settings, load
 from stream.sink import access, retention
 from stream.sink.clickhouse import ClickHouse, QueryError
-from stream.sink.migrate import migrate, steps
-from stream.sink.sql import Target
+from stream.sink.migrate import migrate, steps, target_of
 
 
 class Recorded:
@@ -52,11 +51,7 @@ async def test_every_statement_for_a_cluster_parses(warehouse_settings: Settings
             if not sql.startswith("INSERT INTO"):
                 assert "ON CLUSTER `main-1`" in sql
             await clickhouse.query("SELECT formatQuery({sql:String})", {"sql": sql})
-    assert {
-        statement
-        for step in steps(Target(cluster.clickhouse.database, "main-1", "Asia/Shanghai"))
-        for statement in step.statements
-    } < set(recorded.commands)
+    assert {statement for step in steps(target_of(cluster)) for statement in step.statements} < set(recorded.commands)
 
 
 async def test_the_bi_user_may_select_from_views_and_its_password_is_sent_hashed_only(cluster: Settings) -> None:

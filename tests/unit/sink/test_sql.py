@@ -133,3 +133,8 @@ def test_the_brands_time_zone_changes_views_only() -> None:
 def test_the_hours_of_an_effective_contact_change_the_merge_of_customers_only() -> None:
     there = {step.name: step.checksum for step in steps(replace(ONE, contact_ms=24 * 3_600_000))}
     assert [step.name for step in steps(ONE) if there[step.name] != step.checksum] == ["base_customers.sql"]
+
+
+def test_retention_changes_only_since_when_rates_are_known() -> None:
+    there = {step.name: step.checksum for step in steps(replace(ONE, clicks_days=9, conversions_days=9))}
+    assert [step.name for step in steps(ONE) if there[step.name] != step.checksum] == ["base_known.sql"]
