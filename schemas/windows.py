@@ -13,7 +13,7 @@ def window_of(time_ms: int) -> int:
 
 
 class Facts(NamedTuple):
-    """What was stamped on the first event of a row, the one with the lowest offset."""
+    """Where something belongs, as it was stamped when it was taken in."""
 
     store_id: str = ""
     region_id: str = ""
@@ -37,6 +37,7 @@ class WindowRow(NamedTuple):
     visitors: int
     """Distinct visitors among the human clicks of this row; not additive."""
     facts: Facts
+    """Of the row's first click, the one with the lowest offset: those of a link and its owner, which seldom change."""
 
 
 COUNTED: Final[tuple[str, ...]] = ConversionType.__args__  # type: ignore[attr-defined]
@@ -44,13 +45,18 @@ COUNTED: Final[tuple[str, ...]] = ConversionType.__args__  # type: ignore[attr-d
 
 
 class ConversionWindowRow(NamedTuple):
-    """All conversions credited to one guide, link and variant in one window and one Kafka partition."""
+    """All conversions credited to one guide, link and variant, with the same facts, in one window and Kafka partition.
+
+    Facts are of the key, for two events of one link and one minute may belong elsewhere: an event may name a campaign
+    and a touchpoint of its own, and a refund belongs where its order did.
+    """
 
     window_start: int
     """Milliseconds since 1970 UTC."""
     guide_id: str
     link: str
     variant: str
+    facts: Facts
     version: int
     """The highest offset counted: of two rows of one key the one with the higher version is right."""
     counts: tuple[int, ...]
@@ -62,4 +68,8 @@ class ConversionWindowRow(NamedTuple):
     """Of orders less that of refunds."""
     customers: int
     """Distinct customers of this row; not additive."""
-    facts: Facts
+
+    @property
+    def key(self) -> tuple[int, str, str, str, Facts]:
+        """What no other row of its partition has."""
+        return self[:5]

@@ -51,12 +51,18 @@ ORDER BY (kafka_partition, toStartOfMinute(occurred_at), kafka_offset)
 SETTINGS {deduplication_window}, deduplicate_merge_projection_mode = 'rebuild'
 COMMENT '转化明细 / raw conversions, one row an event';
 
+-- Where an event belongs is of the key: one may name a campaign and a touchpoint of its own, and a refund belongs where
+-- its order did, so events of one link and minute may belong elsewhere.
 CREATE TABLE IF NOT EXISTS {database}.conversion_windows {on_cluster}
 (
     window_start     DateTime('UTC')        COMMENT '窗口起点（一分钟） / start of the minute' CODEC(Delta, ZSTD(1)),
     guide_id         LowCardinality(String) COMMENT '归因导购 / guide who is credited',
     link             String                 COMMENT '归因短链 / link that is credited' CODEC(ZSTD(1)),
     variant          LowCardinality(String) COMMENT '归因测试版本 / arm of the A/B test that is credited',
+    store_id         LowCardinality(String) COMMENT '门店编号（归因导购当时所属） / store of the credited guide at that time',
+    region_id        LowCardinality(String) COMMENT '区域编号（当时） / region of that store at that time',
+    campaign_id      LowCardinality(String) COMMENT '活动编号 / campaign of the credited link, or that the events name',
+    touchpoint       LowCardinality(String) COMMENT '触点 / touchpoint of the credited link, or that the events name',
     kafka_partition  UInt16                 COMMENT '消息分区 / Kafka partition',
     version          UInt64                 COMMENT '版本（已计入的最大位点） / highest offset applied; the highest version wins' CODEC(Delta, ZSTD(1)),
     friend_requested UInt64                 COMMENT '申请好友数 / friend requests',
@@ -88,6 +94,6 @@ CREATE TABLE IF NOT EXISTS {database}.conversion_windows {on_cluster}
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
 PARTITION BY toYYYYMM(window_start)
-ORDER BY (window_start, guide_id, link, variant, kafka_partition)
+ORDER BY (window_start, guide_id, link, variant, store_id, region_id, campaign_id, touchpoint, kafka_partition)
 SETTINGS {deduplication_window}
-COMMENT '转化分钟窗口 / conversions per minute, guide, link, variant and Kafka partition';
+COMMENT '转化分钟窗口 / conversions per minute, guide, link, variant, where they belong, and Kafka partition';

@@ -18,11 +18,7 @@ ALTER TABLE {database}.conversions {on_cluster}
 ALTER TABLE {database}.conversion_windows {on_cluster}
     ADD COLUMN IF NOT EXISTS transferred UInt64                 COMMENT '客户转移数 / customers handed to another guide' AFTER cost,
     ADD COLUMN IF NOT EXISTS alias       UInt64                 COMMENT '客户合并数 / customers found to be one' AFTER transferred,
-    ADD COLUMN IF NOT EXISTS customers   UInt64                 COMMENT '客户数（本行去重） / distinct customers of this row; not additive' AFTER alias,
-    ADD COLUMN IF NOT EXISTS store_id    LowCardinality(String) COMMENT '门店编号 / store, as stamped on the first event of the row',
-    ADD COLUMN IF NOT EXISTS region_id   LowCardinality(String) COMMENT '区域编号 / region, as stamped on the first event of the row',
-    ADD COLUMN IF NOT EXISTS campaign_id LowCardinality(String) COMMENT '活动编号 / campaign, as stamped on the first event of the row',
-    ADD COLUMN IF NOT EXISTS touchpoint  LowCardinality(String) COMMENT '触点 / touchpoint, as stamped on the first event of the row';
+    ADD COLUMN IF NOT EXISTS customers   UInt64                 COMMENT '客户数（本行去重） / distinct customers of this row; not additive' AFTER alias;
 
 -- What is known of a customer, one row per Kafka partition that had events of theirs (one, unless the number of
 -- partitions was raised). Rows are absolute: "all events of this customer in this partition up to offset `version`";

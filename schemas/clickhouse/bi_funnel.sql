@@ -7,7 +7,8 @@
 --   WHERE day >= today() - 7 GROUP BY region_name
 --
 -- Clicks stand under the guide who owned the link, conversions under the guide and link that are credited; what has no
--- link (a post of the guide's, an order without a click) has an empty one.
+-- link (a post of the guide's, an order without a click) has an empty one. Conversions stand under the campaign and the
+-- touchpoint of the credited link, or those that the event itself names; refunds under those of their order.
 CREATE OR REPLACE VIEW {database}.bi_funnel_{grain} {on_cluster}
 (
     {grain}         {grain_type}           COMMENT '{grain_zh}（品牌时区） / {grain}, in the brand''s time zone',

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple, Self
 from schemas.attribution import Credit
 from schemas.windows import COUNTED, ConversionWindowRow, Facts, window_of
 from stream.aggregate.partition import Partition
-from stream.aggregate.rows import Key
 
+Key = tuple[str, str, str, Facts]
+"""Credited guide, link, variant, and the facts that came with them."""
 _PLACE: Final = {name: place for place, name in enumerate(COUNTED)}
 _PAID: Final = "order_paid"
 _REFUNDED: Final = "order_refunded"
@@ -24,13 +25,12 @@ class Counting(NamedTuple):
 
 
 class ConversionRow:
-    """Counts of one credited guide, link and variant in one open window; customers are an exact set."""
+    """Counts of one key in one open window; customers are an exact set."""
 
     __slots__ = (
         "counts",
         "customers",
         "dirty",
-        "facts",
         "flushed",
         "key",
         "margin",
@@ -40,10 +40,9 @@ class ConversionRow:
         "window_start",
     )
 
-    def __init__(self, window_start: int, key: Key, facts: Facts) -> None:
+    def __init__(self, window_start: int, key: Key) -> None:
         self.window_start = window_start
         self.key = key
-        self.facts = facts
         self.counts = [0] * len(COUNTED)
         self.order_amount = 0
         self.refund_amount = 0
@@ -58,7 +57,7 @@ class ConversionRow:
     @classmethod
     def restored(cls, row: ConversionWindowRow, customers: set[str]) -> Self:
         """A row as raw rows say it is: `row` counts them, `customers` are its distinct ones."""
-        found = cls(row.window_start, (row.guide_id, row.link, row.variant), row.facts)
+        found = cls(row.window_start, row.key[1:])
         found.counts = list(row.counts)
         found.order_amount = row.order_amount
         found.refund_amount = row.refund_amount
@@ -87,8 +86,6 @@ class ConversionRow:
 
     def merge(self, later: Self) -> None:
         """Add conversions of the same key that came after these."""
-        if not self.events:  # a key that only another worker's rows had: the facts are those of its first event
-            self.facts = later.facts
         self.counts = [mine + theirs for mine, theirs in zip(self.counts, later.counts, strict=True)]
         self.order_amount += later.order_amount
         self.refund_amount += later.refund_amount
@@ -107,7 +104,6 @@ class ConversionRow:
             self.refund_amount,
             self.margin,
             len(self.customers),
-            self.facts,
         )
 
 
@@ -136,8 +132,8 @@ class ConversionTally:
         for event, time, offset, credit in zip(events, times, offsets, credits_, strict=True):
             start = window_of(time)
             rows = self.windows.setdefault(start, {})
-            key = (credit.guide_id, credit.link, credit.variant)
+            key = (credit.guide_id, credit.link, credit.variant, credit.facts)
             row = rows.get(key)
             if row is None:
-                row = rows[key] = ConversionRow(start, key, credit.facts)
+                row = rows[key] = ConversionRow(start, key)
             row.add(event, offset)

@@ -23,8 +23,10 @@ from typing import Any, Final, Generic, Protocol
 from typing_extensions import TypeVar
 
 from schemas.windows import WINDOW_MS, WindowRow
-from stream.aggregate.rows import Key, OpenRow
+from stream.aggregate.rows import OpenRow
 
+Key = tuple[Any, ...]
+"""What no other row of a window has."""
 NEVER: Final = -(1 << 62)
 """Before any arrival: no window is closed."""
 

@@ -20,6 +20,7 @@ CONVERSION_WINDOW_COLUMNS: Final = (
 _FIXED = Struct(f"<IHQ{len(COUNTED)}QqqqQq")
 _COUNTS: Final = ", ".join(f"countIf(type = '{name}')" for name in COUNTED)
 _SUMS: Final = ("order_amount", "refund_amount", "margin")
+_FACTS: Final = "(toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint))"
 _MINUTE: Final = "toStartOfMinute(occurred_at)"
 
 
@@ -58,12 +59,12 @@ async def recounted(clickhouse: ClickHouse, partition: int, starts: Sequence[int
 
 
 async def written(clickhouse: ClickHouse, partition: int, starts: Sequence[int]) -> list[ConversionWindowRow]:
-    """Rows of some windows as they were last written, without facts."""
+    """Rows of some windows as they were last written."""
     return await _written(clickhouse, partition, f"window_start IN ({listed(starts)})")
 
 
 async def written_since(clickhouse: ClickHouse, partition: int, since_ms: int) -> list[ConversionWindowRow]:
-    """Rows of all windows from `since_ms` on as they were last written, without facts."""
+    """Rows of all windows from `since_ms` on as they were last written."""
     return await _written(clickhouse, partition, f"window_start >= toDateTime({max(0, since_ms // 1000)}, 'UTC')")
 
 
@@ -78,8 +79,8 @@ def complete(rows: Iterable[ConversionWindowRow], before: Iterable[ConversionWin
         rows: all keys of some windows, as raw rows have them.
         before: the same windows as they were written.
     """
-    found = {row[:4]: row for row in rows}
-    missing = [_zero(row) for row in before if row[:4] not in found and any(row.counts)]
+    found = {row.key: row for row in rows}
+    missing = [_zero(row) for row in before if row.key not in found and any(row.counts)]
     versions: dict[int, int] = {}
     for row in (*found.values(), *before):
         versions[row.window_start] = max(row.version, versions.get(row.window_start, 0))
@@ -87,18 +88,15 @@ def complete(rows: Iterable[ConversionWindowRow], before: Iterable[ConversionWin
 
 
 def _zero(row: ConversionWindowRow) -> ConversionWindowRow:
-    return row._replace(
-        counts=(0,) * len(COUNTED), order_amount=0, refund_amount=0, margin=0, customers=0, facts=Facts()
-    )
+    return row._replace(counts=(0,) * len(COUNTED), order_amount=0, refund_amount=0, margin=0, customers=0)
 
 
 async def _written(clickhouse: ClickHouse, partition: int, which: str) -> list[ConversionWindowRow]:
     rows = await clickhouse.query(
         f"""
-        SELECT toUnixTimestamp(window_start), toString(guide_id), link, toString(variant), version,
+        SELECT toUnixTimestamp(window_start), toString(guide_id), link, toString(variant), {_FACTS}, version,
             [{", ".join(COUNTED)}],
-            {", ".join(f"toInt128(toDecimal128({name}, 4) * 10000)" for name in _SUMS)},
-            ('', '', '', ''), customers
+            {", ".join(f"toInt128(toDecimal128({name}, 4) * 10000)" for name in _SUMS)}, customers
         FROM conversion_windows FINAL
         WHERE kafka_partition = {{partition:UInt16}} AND {which}
         """,
@@ -110,31 +108,29 @@ async def _written(clickhouse: ClickHouse, partition: int, which: str) -> list[C
 def _counting(customers: str, which: str) -> str:
     return f"""
         SELECT toUnixTimestamp({_MINUTE}) AS start, toString(credited_guide_id) AS guide, credited_link,
-            toString(credited_variant) AS variant, max(kafka_offset), [{_COUNTS}],
+            toString(credited_variant) AS variant, {_FACTS} AS facts, max(kafka_offset), [{_COUNTS}],
             toInt128(sumIf(amount, type = 'order_paid') * 10000),
             toInt128(sumIf(amount, type = 'order_refunded') * 10000),
             toInt128((sumIf(margin, type = 'order_paid') - sumIf(margin, type = 'order_refunded')) * 10000),
-            argMin((toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)),
-                kafka_offset),
             {customers}
         FROM conversions FINAL
         WHERE kafka_partition = {{partition:UInt16}} AND kafka_offset <= {{last:UInt64}} AND {which}
-        GROUP BY start, guide, credited_link, variant
+        GROUP BY start, guide, credited_link, variant, facts
         """
 
 
 def _row(row: tuple[Any, ...], customers: int) -> ConversionWindowRow:
-    start, guide, link, variant, version, counts, order_amount, refund_amount, margin, facts, _ = row
+    start, guide, link, variant, facts, version, counts, order_amount, refund_amount, margin, _ = row
     return ConversionWindowRow(
         int(start) * 1000,
         guide,
         link,
         variant,
+        Facts(*facts),
         int(version),
         tuple(map(int, counts)),
         int(order_amount),
         int(refund_amount),
         int(margin),
         customers,
-        Facts(*facts),
     )

@@ -16,7 +16,7 @@ _EVENT_ID = {"clicks": "click_id", "conversions": "event_id"}
 _MINUTE = {"clicks": "toStartOfMinute(event_time)", "conversions": "toStartOfMinute(occurred_at)"}
 _KEY = {
     "clicks": "guide_id, link, variant",
-    "conversions": "credited_guide_id, credited_link, credited_variant",
+    "conversions": "credited_guide_id, credited_link, credited_variant, store_id, region_id, campaign_id, touchpoint",
 }
 _WINDOW = _MINUTE["clicks"]
 

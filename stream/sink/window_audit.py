@@ -5,7 +5,7 @@ all its raw rows; beside a running worker these are the windows it is just writi
 then counts the raw rows that each claims: raw rows go in first, so what was read claims nothing that is not there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,10 +33,10 @@ class Kind:
     windows: str
     time: str
     """Column of raw rows that says which window they belong to."""
-    guide: str
-    link: str
-    variant: str
-    """Columns of raw rows for those of the windows' key."""
+    key: Mapping[str, str]
+    """What is counted apart besides time and Kafka partition: column of raw rows by column of the windows."""
+    facts: tuple[str, ...]
+    """Columns that say what the first event of a row says."""
     counts: Mapping[str, str]
     """Numbers of events, of which each event is in one: expression over raw rows `r` by column of the windows."""
     others: Mapping[str, str]
@@ -44,18 +44,18 @@ class Kind:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns of the windows that are compared, without facts."""
+        """The columns of the windows that are counts and sums."""
         return (*self.counts, *self.others)
 
 
+_PLACE: Final = ("store_id", "region_id", "campaign_id", "touchpoint")
 CLICKS: Final = Kind(
     events="clicks",
     raw="clicks",
     windows="link_windows",
     time="event_time",
-    guide="guide_id",
-    link="link",
-    variant="variant",
+    key={"guide_id": "guide_id", "link": "link", "variant": "variant"},
+    facts=_PLACE,
     counts={"clicks": "count()"},
     others={
         "human_clicks": "countIf(is_human)",
@@ -68,9 +68,13 @@ CONVERSIONS: Final = Kind(
     raw="conversions",
     windows="conversion_windows",
     time="occurred_at",
-    guide="credited_guide_id",
-    link="credited_link",
-    variant="credited_variant",
+    key={
+        "guide_id": "credited_guide_id",
+        "link": "credited_link",
+        "variant": "credited_variant",
+        **{name: name for name in _PLACE},
+    },
+    facts=(),
     counts={name: f"countIf(type = '{name}')" for name in sorted(CONVERSION_TYPES)},
     others={
         "customers": "uniqExactIf(customer_id, customer_id != '')",
@@ -79,7 +83,6 @@ CONVERSIONS: Final = Kind(
         "margin": "toDecimal64(sumIf(r.margin, type = 'order_paid') - sumIf(r.margin, type = 'order_refunded'), 4)",
     },
 )
-_FACTS: Final = ("store_id", "region_id", "campaign_id", "touchpoint")
 
 
 class Key(NamedTuple):
@@ -88,9 +91,8 @@ class Key(NamedTuple):
     start_s: int
     """Start of the window, seconds since 1970 UTC."""
     partition: int
-    guide_id: str
-    link: str
-    variant: str
+    values: tuple[str, ...]
+    """Of the columns of the kind's key."""
 
 
 class Measures(NamedTuple):
@@ -121,7 +123,8 @@ class WindowDifference:
     def as_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         said = {name: _named(self.kind, one) for name, one in (("window", self.window), ("raw", self.raw))}
-        return {"events": self.kind.events, "key": self.key._asdict(), **said}
+        key = {"start_s": self.key.start_s, "partition": self.key.partition, **self._of()}
+        return {"events": self.kind.events, "key": key, **said}
 
     def __str__(self) -> str:
         start = datetime.fromtimestamp(self.key.start_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -129,10 +132,11 @@ class WindowDifference:
         wrong = ", ".join(
             f"{name} {window[name]!r} instead of {raw[name]!r}" for name in raw if window[name] != raw[name]
         )
-        return (
-            f"{start}, guide {self.key.guide_id!r}, link {self.key.link!r}, variant {self.key.variant!r}, "
-            f"partition {self.key.partition}: {wrong}"
-        )
+        of = ", ".join(f"{name.removesuffix('_id')} {value!r}" for name, value in self._of().items())
+        return f"{start}, {of}, partition {self.key.partition}: {wrong}"
+
+    def _of(self) -> dict[str, str]:
+        return dict(zip(self.kind.key, self.key.values, strict=True))
 
 
 def _events(kind: Kind, measures: Measures) -> int:
@@ -141,7 +145,7 @@ def _events(kind: Kind, measures: Measures) -> int:
 
 def _named(kind: Kind, measures: Measures) -> dict[str, int | str]:
     numbers = (one if isinstance(one, int) else str(one) for one in measures.numbers)
-    return dict(zip((*kind.names, *_FACTS), (*numbers, *measures.facts), strict=True))
+    return dict(zip((*kind.names, *kind.facts), (*numbers, *measures.facts), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,36 +219,49 @@ async def _stretches(clickhouse: ClickHouse, kind: Kind, since_ms: int, until_ms
     return [*stretches[:-1], (stretches[-1][0], max(stretches[-1][1], until_ms // 1000 + size))]
 
 
-_KEY = "kafka_partition, window_start, guide_id, link, variant"
-_KEY_COLUMNS = "toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant"
-_KEYS = "start_s UInt32, partition UInt16, guide String, code String, arm String"
-_LIMITS = f"{_KEYS}, up_to Int64"
 _START = Struct("<IH")
 _LIMIT = Struct("<q")
 
 
 def _key_row(key: Key) -> bytes:
-    return _START.pack(key.start_s, key.partition) + texts((key.guide_id, key.link, key.variant))
+    return _START.pack(key.start_s, key.partition) + texts(key.values)
+
+
+def _keys(kind: Kind) -> str:
+    """The structure of a table of keys."""
+    return ", ".join(("start_s UInt32", "partition UInt16", *(f"key_{name} String" for name in kind.key)))
+
+
+def _grouped(kind: Kind) -> str:
+    return ", ".join(("kafka_partition", "window_start", *kind.key))
+
+
+def _key_tuple(kind: Kind) -> str:
+    """Like a `Key`."""
+    return f"toUnixTimestamp(window_start), kafka_partition, {_texts(kind.key)}"
+
+
+def _texts(names: Iterable[str]) -> str:
+    """A tuple of texts, which may be of no elements or one."""
+    return f"tuple({', '.join(f'toString({name})' for name in names)})"
 
 
 def _raw(kind: Kind, rows: str) -> str:
     """Windows as `rows`, a query of raw rows, say they should be."""
     measures = ", ".join(f"{expression} AS {name}" for name, expression in {**kind.counts, **kind.others}.items())
+    key = ", ".join(f"toString(r.{column}) AS {name}" for name, column in kind.key.items())
     return f"""
-        SELECT kafka_partition, toStartOfMinute({kind.time}) AS window_start, toString(r.{kind.guide}) AS guide_id,
-            r.{kind.link} AS link, toString(r.{kind.variant}) AS variant, {measures},
-            argMin((toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)), kafka_offset)
-                AS facts, max(kafka_offset) AS version
+        SELECT kafka_partition, toStartOfMinute({kind.time}) AS window_start, {key}, {measures},
+            argMin({_texts(kind.facts)}, kafka_offset) AS facts, max(kafka_offset) AS version
         FROM ({rows}) AS r
-        GROUP BY {_KEY}
+        GROUP BY {_grouped(kind)}
     """
 
 
 def _written_rows(kind: Kind, which: str) -> str:
     return f"""
-        SELECT kafka_partition, window_start, toString(guide_id) AS guide_id, link, toString(variant) AS variant,
-            {", ".join(kind.names)},
-            (toString(store_id), toString(region_id), toString(campaign_id), toString(touchpoint)) AS facts, version
+        SELECT kafka_partition, window_start, {", ".join(f"toString({name}) AS {name}" for name in kind.key)},
+            {", ".join(kind.names)}, {_texts(kind.facts)} AS facts, version
         FROM {kind.windows} FINAL
         WHERE {which}
     """
@@ -263,16 +280,16 @@ async def _suspects(clickhouse: ClickHouse, kind: Kind, start_s: int, stop_s: in
     between = "{column} >= toDateTime({{start:UInt32}}, 'UTC') AND {column} < toDateTime({{stop:UInt32}}, 'UTC')"
     raw = _raw(kind, f"SELECT * FROM {kind.raw} FINAL WHERE " + between.format(column=f"toStartOfMinute({kind.time})"))
     written = _written_rows(kind, between.format(column="window_start"))
-    said, events = _said(kind), " + ".join(kind.counts)
+    said, events, key = _said(kind), " + ".join(kind.counts), _grouped(kind)
     rows = await clickhouse.query(
         f"""
         SELECT groupArraySortedIf({_MOST_SUSPECTS})(
-                (toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant), suspect
+                ({_key_tuple(kind)}), suspect
             ), countIf(suspect), count(), sum(counted)
         FROM (
-            SELECT {_KEY}, count() != 2 OR uniqExact({said}) != 1 AS suspect, max({events}) AS counted
-            FROM (SELECT {_KEY}, {said} FROM ({raw}) UNION ALL SELECT {_KEY}, {said} FROM ({written}))
-            GROUP BY {_KEY}
+            SELECT {key}, count() != 2 OR uniqExact({said}) != 1 AS suspect, max({events}) AS counted
+            FROM (SELECT {key}, {said} FROM ({raw}) UNION ALL SELECT {key}, {said} FROM ({written}))
+            GROUP BY {key}
         )
         """,
         {"start": start_s, "stop": stop_s},
@@ -285,7 +302,7 @@ async def _different(
     clickhouse: ClickHouse, kind: Kind, keys: Sequence[Key], committed: Mapping[int, int]
 ) -> list[WindowDifference]:
     written = await _written(clickhouse, kind, keys)
-    empty = Measures((0,) * len(kind.names), ("",) * len(_FACTS))
+    empty = Measures((0,) * len(kind.names), ("",) * len(kind.facts))
     nothing = (empty, -1)
     limits = {key: max(written.get(key, nothing)[1], committed.get(key.partition, 0) - 1) for key in keys}
     raw = await _counted(clickhouse, kind, limits)
@@ -302,18 +319,19 @@ async def _written(clickhouse: ClickHouse, kind: Kind, keys: Sequence[Key]) -> d
     """What is written for these keys, and up to which offset."""
     which = f"""
         window_start BETWEEN toDateTime({keys[0].start_s}, 'UTC') AND toDateTime({keys[-1].start_s}, 'UTC')
-        AND (toUnixTimestamp(window_start), kafka_partition, guide_id, link, variant) IN keys
+        AND (toUnixTimestamp(window_start), kafka_partition, {", ".join(kind.key)}) IN keys
     """
     rows = await clickhouse.query(
-        f"SELECT {_KEY_COLUMNS}, {_said(kind)} FROM ({_written_rows(kind, which)})",
-        tables={"keys": Table(_KEYS, b"".join(map(_key_row, keys)))},
+        f"SELECT {_key_tuple(kind)}, {_said(kind)} FROM ({_written_rows(kind, which)})",
+        tables={"keys": Table(_keys(kind), b"".join(map(_key_row, keys)))},
     )
-    return {Key(*row[:5]): (_measures(row), int(row[-1])) for row in rows}
+    return {Key(*row[:3]): (_measures(row), int(row[-1])) for row in rows}
 
 
 async def _counted(clickhouse: ClickHouse, kind: Kind, limits: Mapping[Key, int]) -> dict[Key, Measures]:
     """What raw rows say of these keys, each counted up to and with its own offset."""
     starts = [key.start_s for key in limits]
+    same = " AND ".join(f"c.{column} = l.key_{name}" for name, column in kind.key.items())
     counted = f"""
         SELECT c.*
         FROM (
@@ -322,18 +340,16 @@ async def _counted(clickhouse: ClickHouse, kind: Kind, limits: Mapping[Key, int]
                 BETWEEN toDateTime({min(starts)}, 'UTC') AND toDateTime({max(starts)}, 'UTC')
         ) AS c
         INNER JOIN limits AS l
-        ON toUnixTimestamp(toStartOfMinute(c.{kind.time})) = l.start_s AND c.kafka_partition = l.partition
-            AND c.{kind.guide} = l.guide AND c.{kind.link} = l.code AND c.{kind.variant} = l.arm
+        ON toUnixTimestamp(toStartOfMinute(c.{kind.time})) = l.start_s AND c.kafka_partition = l.partition AND {same}
         WHERE toInt64(c.kafka_offset) <= l.up_to
     """
+    block = b"".join(_key_row(key) + _LIMIT.pack(limit) for key, limit in limits.items())
     rows = await clickhouse.query(
-        f"SELECT {_KEY_COLUMNS}, {_said(kind)} FROM ({_raw(kind, counted)})",
-        tables={
-            "limits": Table(_LIMITS, b"".join(_key_row(key) + _LIMIT.pack(limit) for key, limit in limits.items())),
-        },
+        f"SELECT {_key_tuple(kind)}, {_said(kind)} FROM ({_raw(kind, counted)})",
+        tables={"limits": Table(f"{_keys(kind)}, up_to Int64", block)},
     )
-    return {Key(*row[:5]): _measures(row) for row in rows}
+    return {Key(*row[:3]): _measures(row) for row in rows}
 
 
 def _measures(row: Sequence[Any]) -> Measures:
-    return Measures(tuple(row[5:-2]), tuple(row[-2]))
+    return Measures(tuple(row[3:-2]), tuple(row[-2]))

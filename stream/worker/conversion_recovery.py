@@ -56,9 +56,9 @@ async def recover_windows(tp: TP, position: Position, grace_ms: int, oldest_ms: 
     if reach >= 0:
         found = await sink.ask("open_windows", lambda ch: conversion_windows.open_windows(ch, number, since, reach))
         before = await sink.ask("written", lambda ch: conversion_windows.written_since(ch, number, since))
-        customers = {row[:4]: seen for row, seen in found}
+        customers = {row.key: seen for row, seen in found}
         complete = conversion_windows.complete([row for row, _ in found], before)
-        rows = [ConversionRow.restored(row, customers.get(row[:4], set())) for row in complete]
+        rows = [ConversionRow.restored(row, customers.get(row.key, set())) for row in complete]
     if reach >= position.committed:
         touched = await sink.ask(
             "touched", lambda ch: recount.touched(ch, CONVERSIONS, number, position.committed, reach)

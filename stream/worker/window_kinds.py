@@ -30,7 +30,7 @@ class WindowKind(ABC, Generic[Frozen]):
 
     @abstractmethod
     async def recount(self, partition: int, starts: Sequence[int]) -> tuple[list[Frozen], list[Frozen]]:
-        """Some windows of a partition as they were last written, without facts, and as raw rows have them now."""
+        """Some windows of a partition as they were last written and as raw rows have them now."""
 
     @abstractmethod
     def grew(self, flush: Flush[Frozen]) -> None:

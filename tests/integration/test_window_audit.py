@@ -75,7 +75,7 @@ async def test_the_first_of_several_windows_is_the_earliest(migrated: ClickHouse
     assert report.clicks.different == 3
     first = report.clicks.first
     assert first is not None
-    assert (first.key.link, first.window.numbers[0]) == ("aB3dE6g", 9)
+    assert (first.key.values[1], first.window.numbers[0]) == ("aB3dE6g", 9)
     assert "12:01 UTC" in str(first)
 
 

@@ -112,10 +112,10 @@ def windows_of(events: Iterable[Event]) -> list[dict[str, Any]]:
     by_key: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda event: event.kafka_offset):
         key = event.credited_guide_id, event.credited_link, event.credited_variant, event.kafka_partition
-        by_key[event.minute, *key].append(event)
+        belongs = event.store_id, event.region_id, event.campaign_id, event.touchpoint
+        by_key[event.minute, *key, *belongs].append(event)
     found = []
-    for (minute, guide, link, variant, partition), held in by_key.items():
-        first = held[0]
+    for (minute, guide, link, variant, partition, store, region, campaign, touchpoint), held in by_key.items():
         money: dict[str, Decimal] = defaultdict(Decimal)
         for event in held:
             money[event.type] += Decimal(event.amount)
@@ -133,10 +133,10 @@ def windows_of(events: Iterable[Event]) -> list[dict[str, Any]]:
                 "order_amount": str(money["order_paid"]),
                 "refund_amount": str(money["order_refunded"]),
                 "margin": str(money["order_paid margin"] - money["order_refunded margin"]),
-                "store_id": first.store_id,
-                "region_id": first.region_id,
-                "campaign_id": first.campaign_id,
-                "touchpoint": first.touchpoint,
+                "store_id": store,
+                "region_id": region,
+                "campaign_id": campaign,
+                "touchpoint": touchpoint,
             }
         )
     return found

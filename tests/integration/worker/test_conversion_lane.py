@@ -11,6 +11,12 @@ from schemas.person_hashes import PersonKeys
 from schemas.token import Signer
 from schemas.windows import Facts
 from stream.sink.clickhouse import ClickHouse
+from stream.sink.conversion_windows import (
+    CONVERSION_WINDOW_COLUMNS,
+    conversion_window_block,
+    recounted,
+    written,
+)
 from stream.sink.customers import ALIAS_COLUMNS, Alias, alias_block, aliases
 from stream.sink.erasures import Certificate, put
 from stream.worker.attributed import records
@@ -118,6 +124,27 @@ async def test_a_refund_has_the_credit_and_the_customer_of_its_order_whatever_it
     state = (await lane.known("c1"))["c1"].state
     assert (state.orders, state.refunds, state.margin) == (1, money("30"), money("28"))
     assert [touch.link for touch in state.touches] == ["a8Xk2Pq"]
+
+
+async def test_events_of_one_minute_are_counted_under_the_campaign_and_the_touchpoint_that_each_names(
+    worker: Worker, migrated: ClickHouse
+) -> None:
+    lane = worker.lane()
+    named = [("双十一", "sms"), ("618", "sms"), ("双十一", "ad"), ("双十一", "sms")]
+    orders = [
+        order(f"o{number}", guide_id="g3", properties={"campaign": campaign, "touchpoint": touchpoint})
+        for number, (campaign, touchpoint) in enumerate(named)
+    ]
+    await lane.take(0, *orders[:2])
+    await lane.take(2, *orders[2:], refund("o1", guide_id="g3", properties={"campaign": "双十一"}))
+    rows = lane.state.windows.begin_flush().rows
+    block = conversion_window_block([(0, row) for row in rows], updated_ms=AT_MS)
+    await migrated.insert("conversion_windows", CONVERSION_WINDOW_COLUMNS, block)
+    assert await migrated.query(
+        "SELECT campaign_id, touchpoint, orders, order_amount, refunds FROM bi_funnel_minute ORDER BY 1, 2"
+    ) == [("618", "sms", 1, 100, 1), ("双十一", "ad", 1, 100, 0), ("双十一", "sms", 2, 200, 0)]
+    (start,) = {row.window_start for row in rows}
+    assert set(await recounted(migrated, 0, [start])) == set(rows) == set(await written(migrated, 0, [start]))
 
 
 async def test_a_refund_in_another_partition_finds_its_order_and_a_customers_row_of_its_own(worker: Worker) -> None:

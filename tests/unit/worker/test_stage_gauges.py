@@ -34,7 +34,7 @@ def gauges(clock: Clock) -> Any:
 def row(minutes_ago: int, guide: str = "g1", *, paid: int = 0, refunded: int = 0, **counts: int) -> ConversionWindowRow:
     numbers = tuple(counts.get(name, 0) for name in COUNTED)
     start = window_of(NOON) - minutes_ago * WINDOW_MS
-    return ConversionWindowRow(start, guide, "l", "", 1, numbers, paid, refunded, 0, 0, Facts())
+    return ConversionWindowRow(start, guide, "l", "", Facts(), 1, numbers, paid, refunded, 0, 0)
 
 
 def shown(name: str, **labels: str) -> float | None:
