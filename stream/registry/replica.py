@@ -62,9 +62,12 @@ class Replica:
         """Apply everything that is committed now.
 
         Raises:
+            TopicLostError: the topic ends before what was read of it: it was made anew.
             UnavailableError: the broker went silent.
         """
         end = await reader.end()
+        if end < self._offset:
+            raise TopicLostError(f"the topic ends at offset {end}, {self._offset} were read")
         silent = 0
         while self._offset < end:
             silent = 0 if await self.pull(reader) else silent + 1

@@ -23,7 +23,7 @@ from stream.base.kafka import client_options, start_client, stop_producer
 from stream.base.settings import Settings
 from stream.registry.replica import Replica
 from stream.registry.snapshot import Snapshot
-from stream.registry.topic import TopicReader, open_topic
+from stream.registry.topic import TopicLostError, TopicReader, open_topic
 
 T = TypeVar("T")
 Encoded = Sequence[tuple[bytes, bytes | None]]
@@ -71,8 +71,7 @@ class Writer:
         Raises:
             UnavailableError: Kafka does not answer, or the topic is not there.
         """
-        async with self._lock, open_topic(self._settings) as reader:
-            await self._replica.attach(reader)
+        async with self._attached() as reader:
             return await self._replica.catch_up(reader)
 
     async def change(self, plan: Plan[T], progress: Progress = lambda _: None) -> T:
@@ -84,8 +83,7 @@ class Writer:
             UnavailableError: Kafka does not answer, or the topic is not there. Whether the change was made is then
                 unknown; making it again is harmless, except that links without given codes may get second ones.
         """
-        async with self._lock, open_topic(self._settings) as reader:
-            await self._replica.attach(reader)
+        async with self._attached() as reader:
             tried: _Tried[T] | None = None
             failures: list[Exception] = []
             while True:
@@ -115,6 +113,19 @@ class Writer:
         if isinstance(failures[-1], ProducerFenced):
             raise ConflictError("others change the registry all the time; try again later")
         raise UnavailableError(f"Kafka: {failures[-1]!r}")
+
+    @asynccontextmanager
+    async def _attached(self) -> AsyncIterator[TopicReader]:
+        """The topic, read from where the replica is."""
+        try:
+            async with self._lock, open_topic(self._settings) as reader:
+                await self._replica.attach(reader)
+                yield reader
+        except TopicLostError as error:
+            raise UnavailableError(
+                f"topic {self._settings.topic(REGISTRY)} was deleted and made anew while this ran: what it had is lost. "
+                "See that it is what it should be (guidestream link list, guidestream topics), then run this again"
+            ) from error
 
     @asynccontextmanager
     async def _only_writer(self) -> AsyncIterator[Any]:

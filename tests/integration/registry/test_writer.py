@@ -4,6 +4,7 @@ import asyncio
 import gc
 import itertools
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -12,6 +13,7 @@ from schemas.registry import encode_record
 from stream.base.errors import InputError, UnavailableError
 from stream.base.kafka import client_options
 from stream.base.settings import Settings
+from stream.base.topics import delete_topics, ensure_topics
 from stream.registry import writer as writer_module
 from stream.registry.snapshot import Snapshot
 from stream.registry.writer import Encoded, Writer
@@ -92,3 +94,23 @@ async def test_a_long_change_and_short_ones_at_once_are_all_made(kafka_topics: S
 async def test_without_a_topic_the_error_says_what_to_do(kafka_settings: Settings) -> None:
     with pytest.raises(UnavailableError, match="guidestream topics"):
         await Writer(kafka_settings).change(next_link)
+
+
+async def test_a_topic_that_is_made_anew_in_the_middle_of_a_change_is_an_error_that_says_what_to_do(
+    kafka_topics: Settings,
+) -> None:
+    async def made_anew() -> None:
+        await delete_topics(kafka_topics)
+        await ensure_topics(kafka_topics)
+
+    def while_planned(_: Snapshot) -> tuple[Encoded, None]:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(asyncio.run, made_anew()).result()
+        return make.writes(make.store())(Snapshot())
+
+    writer = Writer(kafka_topics)
+    await writer.change(make.writes(make.link()))
+    with pytest.raises(UnavailableError, match=r"made anew while this ran.*guidestream topics"):
+        await writer.change(while_planned)
+    await writer.change(make.writes(make.store()))
+    assert (await writer.read()).links == 0
