@@ -125,7 +125,10 @@ class ClickHouse(Section):
         400, ge=0, description="clicks older than this are dropped; 0 keeps them for ever, 1 is too short to count by"
     )
     conversions_ttl_days: int = Field(
-        0, ge=0, description="conversions older than this are dropped, likewise; customers keep what was made of them"
+        0,
+        ge=0,
+        description="conversions older than this are dropped, likewise; customers keep what was made of them, and "
+        "rates of the days before are unknown (NULL)",
     )
     dead_letters_ttl_days: int = Field(400, ge=0, description="rejected events older than this are dropped; 0: never")
     duplicates_ttl_days: int = Field(
@@ -302,7 +305,8 @@ class Attribution(Section):
         48,
         ge=24,  # what is kept of a customer's messages is exact for a day or more
         le=720,
-        description="an effective contact is a message in each direction within so many hours of each other",
+        description="an effective contact is a message in each direction within so many hours of each other; after a "
+        "change run `guidestream migrate`, and it holds for all customers of all time",
     )
 
     @property
