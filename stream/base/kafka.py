@@ -12,6 +12,8 @@ from stream.base.settings import Kafka
 _API_VERSIONS = 18
 _CORRELATION = 0x6753
 _STOP_S: Final = 5.0
+ANSWER_S: Final = 40.0
+"""How long a client waits for an answer where nothing else is said: aiokafka's own default."""
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:

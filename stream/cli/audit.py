@@ -1,12 +1,14 @@
 """`guidestream audit`: recount windows and customers from raw rows and from Kafka, name what differs."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from stream.base import clock, settings
+from stream.cli.waiting import connected, kafka, waiting
 from stream.embedded.ports import located
 
 if TYPE_CHECKING:
@@ -37,15 +39,13 @@ def run(
 async def _audit(hours: int | None) -> "AuditReport":
     from stream.sink import retention  # noqa: PLC0415 - the command line loads only what it runs
     from stream.sink.audit import audit  # noqa: PLC0415
-    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415
-    from stream.sink.kafka_log import open_log  # noqa: PLC0415
+    from stream.sink.kafka_log import ANSWER_S, open_log  # noqa: PLC0415
 
     current = located(settings.load())
     timeout_ms = max(current.clickhouse.timeout_ms, _TIMEOUT_MS)
-    async with (
-        await ClickHouse.connect(current, timeout_ms=timeout_ms) as clickhouse,
-        open_log(current) as kafka,
-    ):
+    async with await connected(current, timeout_ms=timeout_ms) as clickhouse, AsyncExitStack() as stack:
+        with waiting(kafka(current), ANSWER_S):
+            log = await stack.enter_async_context(open_log(current))
         return await audit(
-            clickhouse, kafka, now_ms=clock.wall_clock(), hours=hours, kept_days=retention.kept_days(current)
+            clickhouse, log, now_ms=clock.wall_clock(), hours=hours, kept_days=retention.kept_days(current)
         )

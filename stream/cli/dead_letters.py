@@ -12,7 +12,9 @@ import typer
 
 from stream.base import clock, settings
 from stream.base.errors import InputError
+from stream.base.kafka import ANSWER_S
 from stream.base.settings import Settings
+from stream.cli.waiting import connected, kafka, waiting
 from stream.embedded.ports import located
 
 if TYPE_CHECKING:
@@ -123,39 +125,40 @@ def replay(  # noqa: PLR0913, PLR0917 - options of a command line
 
 
 async def _list(current: Settings, wanted: "Filter", limit: int) -> tuple[list["Summary"], dict[tuple[str, str], int]]:
-    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415 - the command line loads only what it runs
-    from stream.sink.dead_letters import counted, listed  # noqa: PLC0415
+    from stream.sink.dead_letters import counted, listed  # noqa: PLC0415 - the command line loads only what it runs
 
-    async with await ClickHouse.connect(current) as clickhouse:
+    async with await connected(current) as clickhouse:
         return await listed(clickhouse, wanted, limit=limit), await counted(clickhouse, wanted)
 
 
 async def _show(current: Settings, name: str) -> "Letter":
-    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415 - the command line loads only what it runs
-    from stream.sink.dead_letters import Origin, fetched  # noqa: PLC0415
+    from stream.sink.dead_letters import Origin, fetched  # noqa: PLC0415 - the command line loads only what it runs
 
     origin = Origin.parse(name)
-    async with await ClickHouse.connect(current) as clickhouse:
+    async with await connected(current) as clickhouse:
         (letter,) = await fetched(clickhouse, [origin])
         return letter
 
 
 async def _replay(current: Settings, names: list[str], wanted: _Wanted, how: _How) -> list[str]:
-    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415 - the command line loads only what it runs
-    from stream.sink.dead_letters import Origin, listed  # noqa: PLC0415
+    from stream.sink.dead_letters import Origin, listed  # noqa: PLC0415 - the command line loads only what it runs
     from stream.sink.replay import fates, open_producer, replay  # noqa: PLC0415
 
     origins = [Origin.parse(name) for name in names]
-    async with await ClickHouse.connect(current) as clickhouse, AsyncExitStack() as stack:
+    async with await connected(current) as clickhouse, AsyncExitStack() as stack:
         if not origins:
             matching = wanted.filter(current, waiting=not how.again)
             origins = sorted(one.origin for one in await listed(clickhouse, matching, limit=_MOST))
-        producer = None if how.dry_run else await stack.enter_async_context(open_producer(current))
+        producer = None
+        if not how.dry_run:
+            with waiting(kafka(current), ANSWER_S):
+                producer = await stack.enter_async_context(open_producer(current))
         now_ms = clock.wall_clock()
         done = await replay(clickhouse, producer, current, origins, now_ms=now_ms, fixed=how.fixed, again=how.again)
         if how.dry_run:
             return done.lines()
-        return done.lines(await fates(clickhouse, done.sent, wait_s=how.wait_s))
+        with waiting("the worker to come to them", how.wait_s):
+            return done.lines(await fates(clickhouse, done.sent, wait_s=how.wait_s))
 
 
 def _line(one: "Summary", current: Settings) -> str:

@@ -1,6 +1,7 @@
 """`guidestream erase`: take a person out of everything, keep the numbers."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from stream.base import clock, settings
 from stream.base.errors import InputError
+from stream.cli.waiting import connected, kafka, waiting
 from stream.embedded.ports import located
 
 if TYPE_CHECKING:
@@ -62,13 +64,14 @@ _INNER = ("pseudonym", "version")
 async def _erase(wish: "Wish", *, yes: bool, wait_s: float) -> "Outcome":
     from stream.base.person_keys import person_keys  # noqa: PLC0415 - the command line loads only what it runs
     from stream.privacy.erase import Eraser  # noqa: PLC0415
-    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415
-    from stream.sink.kafka_log import open_log  # noqa: PLC0415
+    from stream.sink.kafka_log import ANSWER_S, open_log  # noqa: PLC0415
 
     current = located(settings.load())
-    async with await ClickHouse.connect(current, timeout_ms=_TIMEOUT_MS) as clickhouse, open_log(current) as kafka:
+    async with await connected(current, timeout_ms=_TIMEOUT_MS) as clickhouse, AsyncExitStack() as stack:
+        with waiting(kafka(current), ANSWER_S):
+            log = await stack.enter_async_context(open_log(current))
         steps = Steps(Console(stderr=True))
-        eraser = Eraser(current, clickhouse, kafka, person_keys(current), clock.wall_clock, steps.say)
+        eraser = Eraser(current, clickhouse, log, person_keys(current), clock.wall_clock, steps.say)
         with steps:
             person = await eraser.find(wish, wait_s)
         if not yes:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stream.base.settings import load
+from stream.cli.waiting import connected
 from stream.embedded.ports import located
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -23,12 +24,11 @@ def migrate(
 
 
 async def _migrate(*, dry_run: bool) -> None:
-    from stream.sink.clickhouse import ClickHouse  # noqa: PLC0415 - the command line loads only what it runs
-    from stream.sink.migrate import migrate as apply  # noqa: PLC0415
+    from stream.sink.migrate import migrate as apply  # noqa: PLC0415 - the command line loads only what it runs
 
     settings = located(load())
     timeout_ms = max(settings.clickhouse.timeout_ms, _DDL_TIMEOUT_MS)
-    async with await ClickHouse.connect(settings, database="", timeout_ms=timeout_ms) as clickhouse:
+    async with await connected(settings, database="", timeout_ms=timeout_ms) as clickhouse:
         await apply(clickhouse, settings, dry_run=dry_run, report=typer.echo)
 
 

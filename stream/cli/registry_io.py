@@ -21,6 +21,7 @@ from stream.base import log
 from stream.base.clock import wall_clock
 from stream.base.errors import InputError, RowsError
 from stream.base.settings import Settings, load
+from stream.cli.waiting import kafka, waiting
 from stream.embedded.ports import located
 from stream.registry import fields, select
 from stream.registry.fields import FIELDS
@@ -94,7 +95,10 @@ def patch(kind: Kind, texts: dict[str, str], current: Settings) -> fields.Patch:
 
 def state(current: Settings) -> "Snapshot":
     """The registry as it is now."""
-    return asyncio.run(_writer(current).read())
+    from stream.registry.writer import ANSWER_S  # noqa: PLC0415 - Kafka's client loads only when called for
+
+    with waiting(kafka(current), ANSWER_S):
+        return asyncio.run(_writer(current).read())
 
 
 def carry_out(
@@ -103,7 +107,10 @@ def carry_out(
     """Carry out a plan, or with `dry_run` only work it out."""
     if dry_run:
         return plan(state(current))[1]
-    return asyncio.run(_writer(current).change(plan, written))
+    from stream.registry.writer import ANSWER_S  # noqa: PLC0415 - Kafka's client loads only when called for
+
+    with waiting(kafka(current), ANSWER_S):
+        return asyncio.run(_writer(current).change(plan, written))
 
 
 def _writer(current: Settings) -> "Writer":

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from stream.base import settings
+from stream.base.kafka import ANSWER_S
+from stream.cli.waiting import kafka, waiting
 from stream.embedded.ports import located
 
 topics = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -22,7 +24,9 @@ def run(
     """Create missing topics, raise partition counts, and report configurations that differ."""
     from stream.base.topics import ensure_topics  # noqa: PLC0415 - loads only when called for
 
-    report = asyncio.run(ensure_topics(located(settings.load()), apply=apply))
+    current = located(settings.load())
+    with waiting(kafka(current), ANSWER_S):
+        report = asyncio.run(ensure_topics(current, apply=apply))
     for name in report.created:
         typer.echo(f"created {name}")
     for name in report.raised:

@@ -41,7 +41,7 @@ _TRANSACTION_MS: Final = 900_000
 _DEAD_AFTER_S: Final = 5.0
 """A transaction that grew no more for this long belongs to a writer that died; before, it is let finish."""
 _BATCH_BYTES: Final = 512 * 1024
-_ANSWER_S: Final = 30.0
+ANSWER_S: Final = 30.0
 """Longest wait for one answer of the broker."""
 _logger = log.get(__name__)
 
@@ -123,7 +123,7 @@ class Writer:
                 yield reader
         except TopicLostError as error:
             raise UnavailableError(
-                f"topic {self._settings.topic(REGISTRY)} was deleted and made anew while this ran: what it had is lost. "
+                f"topic {self._settings.topic(REGISTRY)} was deleted and made anew while this ran: all it had is lost. "
                 "See that it is what it should be (guidestream link list, guidestream topics), then run this again"
             ) from error
 
@@ -135,10 +135,10 @@ class Writer:
             transactional_id=f"{self._settings.kafka.topic_prefix}registry-writer",
             transaction_timeout_ms=_TRANSACTION_MS,
             max_batch_size=_BATCH_BYTES,
-            request_timeout_ms=int(_ANSWER_S * 1000),
+            request_timeout_ms=int(ANSWER_S * 1000),
         )
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(ANSWER_S):
                 await start_client(producer)
             yield producer
         finally:
@@ -165,12 +165,12 @@ class Writer:
 
     async def _send(self, producer: Any, batch: Any) -> int:
         """Send one batch; its first record's offset."""
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(ANSWER_S):
             sent = await (await producer.send_batch(batch, self._settings.topic(REGISTRY), partition=0))
         return int(sent.offset)
 
     async def _commit(self, producer: Any) -> None:
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(ANSWER_S):
             await producer.commit_transaction()
 
     async def _let_finish(self, reader: TopicReader) -> None:

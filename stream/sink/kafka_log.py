@@ -16,7 +16,8 @@ from stream.base.errors import UnavailableError
 from stream.base.kafka import client_options, start_client, stop_consumer
 from stream.base.settings import Settings
 
-_REQUEST_MS: Final = 10_000
+ANSWER_S: Final = 10.0
+"""Longest wait for one answer of the broker."""
 _WAIT_MS: Final = 500
 _SILENT_POLLS: Final = 20
 """Ten seconds in which a record below the topic's end did not come: the broker does not answer."""
@@ -97,7 +98,7 @@ async def open_log(settings: Settings) -> AsyncIterator[KafkaLog]:
     Raises:
         UnavailableError: it does not answer.
     """
-    options = {**client_options(settings.kafka), "request_timeout_ms": _REQUEST_MS}
+    options = {**client_options(settings.kafka), "request_timeout_ms": int(ANSWER_S * 1000)}
     consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, isolation_level="read_committed")
     admin = AIOKafkaAdminClient(**options)
     try:

@@ -78,7 +78,7 @@ async def test_a_killed_broker_stops_no_look_up_and_news_come_when_it_is_back(
 async def test_a_frozen_broker_makes_a_change_fail_in_bounded_time_and_never_by_half(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((writer, "_ANSWER_S"), (kafka, "_STOP_S"), (topic, "_REQUEST_S")):
+    for module, name in ((writer, "ANSWER_S"), (kafka, "_STOP_S"), (topic, "_REQUEST_S")):
         monkeypatch.setattr(module, name, 1.0)
     links = [make.link(f"c{number}", number) for number in range(1, 10_001)]
     async with own_broker(environ, tmp_path) as (settings, run):
