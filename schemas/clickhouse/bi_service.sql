@@ -206,3 +206,49 @@ FROM
 ) AS t
 LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'guide') AS n ON n.id = t.guide_id
 COMMENT '每日任务 / tasks per day, by event time';
+
+-- What guides did and what became of their own friends, by event time: every event stands under the guide who acted, or
+-- whose relation or chat it is, whoever is credited for it (`bi_funnel_day` has those). Counts add up. Reaches back as far
+-- as raw rows are kept; the rate of a day whose conversions retention has dropped, were it in part, is NULL.
+--
+--   SELECT guide_name, sum(adds), sum(deletes), sum(deletes) / nullIf(sum(adds), 0) FROM bi_guide_work_day
+--   WHERE day >= today() - 7 GROUP BY guide_name
+CREATE OR REPLACE VIEW {database}.bi_guide_work_day {on_cluster}
+(
+    day           Date              COMMENT '日期（品牌时区，按发生时间） / day',
+    guide_id      String            COMMENT '操作导购编号 / guide who acted',
+    guide_name    String            COMMENT '导购姓名 / name of the guide',
+    adds          UInt64            COMMENT '加粉数 / friends added',
+    deletes       UInt64            COMMENT '删粉数（客户删除） / friends who deleted the guide',
+    drops         UInt64            COMMENT '删除客户数（导购删除） / customers whom the guide deleted',
+    transfers     UInt64            COMMENT '接手客户数 / customers handed to the guide',
+    messages_in   UInt64            COMMENT '客户消息数 / messages by customers to the guide',
+    messages_out  UInt64            COMMENT '导购消息数 / messages by the guide',
+    group_posts   UInt64            COMMENT '群发帖数 / posts in groups',
+    moments_posts UInt64            COMMENT '朋友圈数 / posts in Moments',
+    delete_rate   Nullable(Float64) COMMENT '删粉率 / deletes / adds'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    w.day AS day, w.guide_id AS guide_id, coalesce(nullIf(n.name, ''), w.guide_id) AS guide_name, w.adds AS adds,
+    w.deletes AS deletes, w.drops AS drops, w.transfers AS transfers, w.messages_in AS messages_in,
+    w.messages_out AS messages_out, w.group_posts AS group_posts, w.moments_posts AS moments_posts,
+    if(ifNull(w.day >= (SELECT conversions FROM {database}.known_since), false), w.deletes / nullIf(w.adds, 0), NULL)
+        AS delete_rate
+FROM
+(
+    SELECT
+        toDate(occurred_at, '{timezone}') AS day, toString(acting_guide_id) AS guide_id,
+        countIf(type = 'friend_added') AS adds, countIf(type = 'friend_deleted') AS deletes,
+        countIf(type = 'friend_dropped') AS drops, countIf(type = 'transferred') AS transfers,
+        countIf(type = 'message_in') AS messages_in, countIf(type = 'message_out') AS messages_out,
+        countIf(type = 'group_post') AS group_posts, countIf(type = 'moments_post') AS moments_posts
+    FROM {database}.conversions FINAL
+    WHERE acting_guide_id != '' AND type IN (
+        'friend_added', 'friend_deleted', 'friend_dropped', 'transferred', 'message_in', 'message_out', 'group_post',
+        'moments_post'
+    )
+    GROUP BY day, guide_id
+) AS w
+LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'guide') AS n ON n.id = w.guide_id
+COMMENT '每日导购行为 / what guides did per day, by event time';

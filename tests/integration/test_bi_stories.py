@@ -264,6 +264,30 @@ async def test_relations_and_chats_count_for_the_guide_who_has_them_and_adds_for
     ]
 
 
+async def test_every_act_stands_under_the_guide_who_acted(named: ClickHouse) -> None:
+    by_g2 = replace(ON_A, acting_guide_id="g2")  # 张三 is credited
+    acts = ("friend_added", "friend_added", "friend_deleted", "message_in", "message_in", "message_out", "moments_post")
+    handed = {"properties": {"from_guide": "g1"}}
+    await tell(
+        named,
+        told(
+            *(on(by_g2, kind, at(20, "23:59"), "王芳") for kind in acts),
+            on(by_g2, "transferred", at(21, "00:00"), "李雷", **handed),
+            on(ON_A, "friend_dropped", at(21, "00:00"), "韩梅"),
+            on(ON_A, "order_paid", at(21, "00:00"), "韩梅", order_id="o1"),  # nothing that a guide does
+            on(replace(by_g2, acting_guide_id=""), "group_joined", at(21, "00:00"), "韩梅"),
+        ),
+    )
+    assert await named.query(
+        "SELECT toString(day), guide_name, adds, deletes, drops, transfers, messages_in, messages_out, group_posts, "
+        "moments_posts, delete_rate FROM bi_guide_work_day ORDER BY day, guide_id"
+    ) == [
+        ("2025-11-20", "李四", 2, 1, 0, 0, 2, 1, 0, 1, 0.5),
+        ("2025-11-21", "张三", 0, 0, 1, 0, 0, 0, 0, 0, None),
+        ("2025-11-21", "李四", 0, 0, 0, 1, 0, 0, 0, 0, None),
+    ]
+
+
 async def test_what_a_guide_did_stays_with_the_store_of_that_time_where_the_event_says_which(named: ClickHouse) -> None:
     moved = replace(ON_A, store_id="s-old", region_id="r-old")
     await tell(named, told(on(moved, "friend_added", at(20, "10:00"), "王芳")))
