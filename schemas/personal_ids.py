@@ -25,8 +25,8 @@ from schemas.rejects import Reject
 _ORDER: Final = "order"
 _PEOPLE: Final = ("customer_id", "visitor_id")
 _PEOPLE_IN_PROPERTIES: Final = ("alias", "referred_by")
-_ID_OF_TYPE: Final = {"alias": "alias", "referred": "referred_by"}
-"""The property of a type that is the id of a customer, by which it meets that customer."""
+_ID_OF_TYPE: Final = {"alias": "alias", "referred": "referred_by", "transferred": "from_guide"}
+"""The property of a type that is an id by which it meets a customer, or a guide, who is no customer."""
 _maybe: Final = re.compile(
     # What comes before is looked at last: a plain character at the beginning is found at twice the speed.
     r"1[3-9][0-9]{9}(?![0-9A-Za-z])(?:(?<![0-9A-Za-z].{11})|(?<=86.{11}))"
@@ -53,12 +53,12 @@ def check_people(event: Conversion) -> None:
 
 
 def same_people(event: Conversion, properties: dict[str, Any]) -> dict[str, Any]:
-    """The event's properties, protected, with the ids of other customers as they came.
+    """The event's properties, protected, with the ids of other customers, and of a guide, as they came.
 
-    Text is looked into less strictly than ids are, and an id that was altered would never meet its customer.
+    Text is looked into less strictly than ids are, and an id that was altered would never meet whom it is of.
 
     Raises:
-        Reject: one of these ids has a mobile number in it.
+        Reject: the id of a customer has a mobile number in it.
     """
     given = event["properties"]
     _check(_PEOPLE_IN_PROPERTIES, given, "properties.")

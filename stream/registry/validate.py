@@ -12,6 +12,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Final, Protocol, TypeVar, cast
 
+from schemas.phones import has_mobile
 from schemas.registry import (
     DESTINATION_KINDS,
     MAX_CODE,
@@ -72,7 +73,7 @@ def check(thing: T, references: References) -> tuple[T, list[InputError]]:
         case Guide():
             kept = _guide(thing, form, references)
         case Campaign():
-            kept = _campaign(thing, form)
+            kept = _campaign(thing, form, references)
         case Link():
             kept = _link(thing, form, references)
     return cast("T", kept), form.problems
@@ -173,8 +174,11 @@ def _guide(guide: Guide, form: _Form, references: References) -> Guide:
     return replace(guide, name=form.required_name(guide.name, "name"))
 
 
-def _campaign(campaign: Campaign, form: _Form) -> Campaign:
+def _campaign(campaign: Campaign, form: _Form, references: References) -> Campaign:
     form.id(campaign.id, "id")
+    if has_mobile(campaign.id) and references.campaign(campaign.id) is None:
+        # In the properties of an event, which names its campaign there, it would become a hash (`schemas.personal`).
+        form.wrong("id", "looks like a phone number, so events that name the campaign would not meet it; give another")
     form.day(campaign.start, "start")
     form.day(campaign.end, "end")
     if campaign.start and campaign.end and campaign.end < campaign.start:

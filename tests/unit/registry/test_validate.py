@@ -3,10 +3,12 @@ from typing import Any
 
 import pytest
 
+from schemas.personal import PersonKeys, protect
 from schemas.registry import Campaign, Guide, Link, Owner, Store, Variant
 from stream.registry.snapshot import Builder
 from stream.registry.validate import check
 from tests.support import registry as make
+from tests.support.events import conversion
 
 STATE = Builder().add(make.store(), make.guide("g1"), Campaign("c1", "双十一")).build()
 URL = "https://shop.example.com/a"
@@ -68,6 +70,15 @@ def test_a_store_with_a_wrong_field_is_refused(change: dict[str, Any], field: st
 )
 def test_a_guide_with_a_wrong_field_is_refused(change: dict[str, Any], field: str) -> None:
     assert problems(make.guide(**change)) == [field]
+
+
+@pytest.mark.parametrize("id_", ["13800138000", "c-13800138000", "138.0013.8000"])
+def test_a_new_campaign_whose_id_would_be_hashed_in_the_properties_of_an_event_is_refused(id_: str) -> None:
+    named: Any = conversion(type="cost", properties={"campaign": id_})
+    assert protect(named, PersonKeys(1, {1: b"k" * 32}))["properties"]["campaign"] != id_
+    assert problems(Campaign(id_, "双十一")) == ["id"]
+    known = Builder().add(Campaign(id_, "双十一")).build()
+    assert check(Campaign(id_, "双十一", disabled=True), known)[1] == []
 
 
 def test_a_campaign_cannot_end_before_it_starts() -> None:

@@ -87,6 +87,11 @@ def test_other_ids_of_persons_stay_as_they_are(name: str, id_: str) -> None:
     assert protect(of_person(name, id_), KEYS) == of_person(name, id_)
 
 
+def test_a_guide_whose_id_is_a_phone_number_gives_customers_away_under_it() -> None:
+    handed = event("e", type="transferred", customer_id="c1", guide_id="g2", properties={"from_guide": PHONE})
+    assert protect(handed, KEYS) == handed
+
+
 def test_what_is_no_id_in_an_event_of_its_type_is_text_in_which_numbers_are_replaced() -> None:
     assert PHONE not in str(protect(event("e", customer_id="c1", properties={"alias": f"a{PHONE}"}), KEYS))
 
