@@ -5,13 +5,17 @@ bytes. Times are milliseconds since 1970 UTC, 0 for never; money is integers of 
 events change it stands in `stream.attribute.customer`.
 """
 
+from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from schemas.attribution import Touch
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
+ORDERS: Final = 128
+"""Orders of one customer that are known one by one; payments of further ones count as an order each."""
+_ORDER_KEY: Final = 12
 EndedBy = Literal["customer", "guide", "transfer"]
 
 
@@ -41,9 +45,13 @@ class CustomerState(msgspec.Struct, omit_defaults=True, gc=False, tag_field="v",
     touches: list[Touch] = msgspec.field(default_factory=list)
     """The first and the last ones, ascending."""
     messages: Messages = msgspec.field(default_factory=Messages)
-    first_order_at: int = 0
+    first_order: tuple[int, str] | None = None
+    """When the customer first paid, and which order (`order_key`)."""
     last_order_at: int = 0
-    orders: int = 0
+    payments: int = 0
+    """Of all orders; one may be paid in parts."""
+    paid_orders: dict[str, int] = msgspec.field(default_factory=dict)
+    """By order (`order_key`): its payments; of more than `ORDERS` the ones with the lowest keys."""
     revenue: int = 0
     refunds: int = 0
     margin: int = 0
@@ -55,6 +63,21 @@ class CustomerState(msgspec.Struct, omit_defaults=True, gc=False, tag_field="v",
     last_active_at: int = 0
     referred: tuple[int, str] | None = None
     """When the customer was first brought, and by which customer."""
+
+    @property
+    def first_order_at(self) -> int:
+        """When the customer first paid."""
+        return self.first_order[0] if self.first_order else 0
+
+    @property
+    def orders(self) -> int:
+        """Distinct orders that were paid; exact for up to `ORDERS`, beyond it parts of one order may count apart."""
+        return len(self.paid_orders) + self.payments - sum(self.paid_orders.values())
+
+
+def order_key(order_id: str) -> str:
+    """What an order goes by in a state, which outlives the order's rows."""
+    return sha256(order_id.encode()).hexdigest()[:_ORDER_KEY]
 
 
 class Relation(NamedTuple):
@@ -94,8 +117,13 @@ class CustomerRow(NamedTuple):
     messages_out: tuple[int, ...]
     first_contact_at: int | None
     first_order_at: int | None
+    first_order: str
+    """Its `order_key`."""
     last_order_at: int | None
     orders: int
+    payments: int
+    paid_orders: tuple[tuple[str, int], ...]
+    """By `order_key`, ascending: payments."""
     revenue: int
     refunds: int
     margin: int

@@ -51,8 +51,12 @@ CREATE TABLE IF NOT EXISTS {database}.customer_states {on_cluster}
     messages_out     Array(DateTime64(3, 'UTC'))     COMMENT '导购消息时间（有效沟通所需） / messages by guides, as far as a first effective contact may need them',
     first_contact_at Nullable(DateTime64(3, 'UTC'))  COMMENT '首次有效沟通时间（按写入时的小时数设置） / first effective contact, by the hours that were set when the row was written; `customers` has it by those of now',
     first_order_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首单时间 / first order paid',
+    first_order      String                          COMMENT '首单（订单编号 SHA-256 前 12 位） / first order: the first 12 digits of the SHA-256 of its id' CODEC(ZSTD(1)),
     last_order_at    Nullable(DateTime64(3, 'UTC'))  COMMENT '末单时间 / last order paid',
-    orders           UInt64                          COMMENT '订单数 / orders paid',
+    orders           UInt64                          COMMENT '订单数（去重，分次支付计一单） / distinct orders paid, in parts or not',
+    payments         UInt64                          COMMENT '支付笔数 / payments, of which an order may have several',
+    paid_orders      Array(Tuple(order String, payments UInt64))
+                                                     COMMENT '各订单的支付笔数（最多 128 单，订单同 first_order） / payments by order (as in first_order), of more than 128 those with the lowest digits' CODEC(ZSTD(1)),
     revenue          Decimal(18, 4)                  COMMENT '支付金额 / amount of orders paid',
     refunds          Decimal(18, 4)                  COMMENT '退款金额 / amount refunded',
     margin           Decimal(18, 4)                  COMMENT '毛利（已扣退款） / gross margin net of refunds',

@@ -24,7 +24,8 @@ CREATE OR REPLACE VIEW {database}.conversion_steps {on_cluster}
     dealt_at          Nullable(DateTime64(3, 'UTC'))    COMMENT '客户成交时间 / when the customer was dealt',
     is_first_add      Bool                              COMMENT '是否首次加粉 / it made the customer''s first friend relation',
     is_served         Bool                              COMMENT '是否达成服务 / it made the customer a served one',
-    is_dealt          Bool                              COMMENT '是否达成成交 / it made the customer a dealt one'
+    is_dealt          Bool                              COMMENT '是否达成成交 / it made the customer a dealt one',
+    is_repeat         Bool                              COMMENT '是否复购 / it paid an order of a customer who had paid another before'
 )
 AS SELECT
     c.kafka_partition AS kafka_partition, c.kafka_offset AS kafka_offset, c.type AS type, c.occurred_at AS occurred_at,
@@ -49,7 +50,13 @@ AS SELECT
     ifNull(c.type = 'friend_added' AND c.occurred_at = s.first_added_at, false) AS is_first_add,
     ifNull(c.type IN ('friend_added', 'message_in', 'message_out') AND c.occurred_at = s.served_at, false) AS is_served,
     ifNull(c.type IN ('friend_added', 'message_in', 'message_out', 'order_paid') AND c.occurred_at = s.dealt_at, false)
-        AS is_dealt
+        AS is_dealt,
+    -- The rest of the first order is none.
+    ifNull(
+        c.type = 'order_paid' AND c.occurred_at > s.first_order_at
+            AND lower(hex(substring(SHA256(c.order_id), 1, 6))) != s.first_order,
+        false
+    ) AS is_repeat
 FROM
 (
     SELECT
@@ -70,7 +77,7 @@ FROM
 ) AS c
 LEFT ANY JOIN
 (
-    SELECT customer_id, first_added_at, first_order_at, served_at, dealt_at FROM {database}.customers
+    SELECT customer_id, first_added_at, first_order_at, first_order, served_at, dealt_at FROM {database}.customers
     WHERE customer_id != ''
 ) AS s ON s.customer_id = c.customer_id
 COMMENT '转化步骤 / raw conversions with the stage they lead to';

@@ -56,9 +56,11 @@ CREATE OR REPLACE VIEW {database}.customers {on_cluster}
     first_contact_at Nullable(DateTime64(3, 'UTC')) COMMENT '首次有效沟通时间 / first effective contact',
     served_at        Nullable(DateTime64(3, 'UTC')) COMMENT '服务成功时间 / when they had been added and had an effective contact',
     first_order_at   Nullable(DateTime64(3, 'UTC')) COMMENT '首单时间 / first order paid',
+    first_order      String                         COMMENT '首单（订单编号 SHA-256 前 12 位） / first order: the first 12 digits of the SHA-256 of its id',
     dealt_at         Nullable(DateTime64(3, 'UTC')) COMMENT '成交时间 / when they had been served and had paid an order',
     last_order_at    Nullable(DateTime64(3, 'UTC')) COMMENT '末单时间 / last order paid',
-    orders           UInt64                         COMMENT '订单数 / orders paid',
+    orders           UInt64                         COMMENT '订单数（去重，分次支付计一单） / distinct orders paid, in parts or not; of one customer beyond 128 a part may count as an order',
+    payments         UInt64                         COMMENT '支付笔数 / payments, of which an order may have several',
     revenue          Decimal(38, 4)                 COMMENT '支付金额 / amount of orders paid',
     refunds          Decimal(38, 4)                 COMMENT '退款金额 / amount refunded',
     margin           Decimal(38, 4)                 COMMENT '毛利（已扣退款） / gross margin net of refunds',
@@ -91,9 +93,10 @@ AS SELECT
     m.first_contact_at AS first_contact_at,
     if(isNull(m.first_added_at) OR isNull(m.first_contact_at), NULL, greatest(m.first_added_at, m.first_contact_at))
         AS served_at,
-    m.first_order_at AS first_order_at,
+    m.first_order_at AS first_order_at, m.first_order AS first_order,
     if(isNull(served_at) OR isNull(m.first_order_at), NULL, greatest(served_at, m.first_order_at)) AS dealt_at,
-    m.last_order_at AS last_order_at, m.orders AS orders, m.revenue AS revenue, m.refunds AS refunds, m.margin AS margin,
+    m.last_order_at AS last_order_at, m.orders AS orders, m.payments AS payments,
+    m.revenue AS revenue, m.refunds AS refunds, m.margin AS margin,
     arraySort(arrayFilter(
         tag -> NOT arrayReduce('max', arrayMap(t -> (t.at, NOT t.is_set), arrayFilter(t -> t.tag = tag, m.tags))).2,
         arrayDistinct(m.tags.tag)
@@ -105,7 +108,10 @@ AS SELECT
 FROM
 (
     SELECT
-        * EXCEPT (relations, first_in, first_out, contact, messages),
+        * EXCEPT (relations, first_in, first_out, contact, messages, orders, paid),
+        if(g.rows = 1, g.orders, length(
+            arraySlice(arraySort(arrayDistinct(g.paid.order)), 1, 128) AS known
+        ) + g.payments - arraySum(p -> if(has(known, p.order), p.payments, 0), g.paid)) AS orders,
         CAST(
             arrayMap(
                 rows -> (
@@ -162,7 +168,9 @@ FROM
                 ))
             ) AS messages,
             min(s.first_order_at) AS first_order_at, max(s.last_order_at) AS last_order_at,
-            sum(s.orders) AS orders, sum(s.revenue) AS revenue, sum(s.refunds) AS refunds, sum(s.margin) AS margin,
+            argMinIf(s.first_order, (s.first_order_at, s.first_order), isNotNull(s.first_order_at)) AS first_order,
+            sum(s.orders) AS orders, sum(s.payments) AS payments, groupArrayArray(s.paid_orders) AS paid,
+            sum(s.revenue) AS revenue, sum(s.refunds) AS refunds, sum(s.margin) AS margin,
             groupArrayArray(s.tags) AS tags,
             max((s.consent_at, s.consent = 'withdrawn', s.consent)) AS said,
             max(s.last_active_at) AS last_active_at,

@@ -15,7 +15,7 @@ CREATE OR REPLACE VIEW {database}.bi_attribution {on_cluster}
     link            String                 COMMENT '短链代码 / link that is credited',
     events          UInt64                 COMMENT '事件数 / events',
     adds            UInt64                 COMMENT '加粉数 / friends added',
-    orders          UInt64                 COMMENT '支付订单数 / orders paid',
+    orders          UInt64                 COMMENT '订单支付笔数（分次支付逐笔计，订单数见 bi_orders） / payments of orders: one that is paid in parts counts with each; bi_orders has orders',
     order_amount    Decimal(38, 4)         COMMENT '订单金额 / amount of orders paid',
     refund_amount   Decimal(38, 4)         COMMENT '退款金额 / amount refunded',
     net_revenue     Decimal(38, 4)         COMMENT '净收入 / order_amount less refund_amount',

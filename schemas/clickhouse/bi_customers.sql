@@ -26,7 +26,8 @@ CREATE OR REPLACE VIEW {database}.bi_customers {on_cluster}
     first_order_at   Nullable(DateTime64(3, '{timezone}')) COMMENT '首单时间 / first order paid',
     dealt_at         Nullable(DateTime64(3, '{timezone}')) COMMENT '成交时间 / when they had been served and had paid an order',
     last_order_at    Nullable(DateTime64(3, '{timezone}')) COMMENT '末单时间 / last order paid',
-    orders           UInt64                                COMMENT '订单数 / orders paid',
+    orders           UInt64                                COMMENT '订单数（去重，分次支付计一单） / distinct orders paid, in parts or not; of one customer beyond 128 a part may count as an order',
+    payments         UInt64                                COMMENT '支付笔数 / payments, of which an order may have several',
     revenue          Decimal(38, 4)                        COMMENT '支付金额 / amount of orders paid',
     refunds          Decimal(38, 4)                        COMMENT '退款金额 / amount refunded',
     net_revenue      Decimal(38, 4)                        COMMENT '净收入 / revenue less refunds',
@@ -51,7 +52,7 @@ AS SELECT
     toTimeZone(c.first_contact_at, '{timezone}') AS first_contact_at, toTimeZone(c.served_at, '{timezone}') AS served_at,
     toTimeZone(c.first_order_at, '{timezone}') AS first_order_at, toTimeZone(c.dealt_at, '{timezone}') AS dealt_at,
     toTimeZone(c.last_order_at, '{timezone}') AS last_order_at,
-    c.orders, c.revenue, c.refunds, c.revenue - c.refunds AS net_revenue, c.margin, c.tags, c.consent,
+    c.orders, c.payments, c.revenue, c.refunds, c.revenue - c.refunds AS net_revenue, c.margin, c.tags, c.consent,
     toTimeZone(c.last_active_at, '{timezone}') AS last_active_at, c.referred_by, c.transfers, c.aliases
 FROM {database}.customers AS c
 LEFT ANY JOIN (SELECT id, name FROM {database}.registry_names WHERE dimension = 'guide') AS g ON g.id = c.guide_id

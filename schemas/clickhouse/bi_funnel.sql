@@ -39,7 +39,7 @@ CREATE OR REPLACE VIEW {database}.bi_funnel_{grain} {on_cluster}
     group_posts     UInt64                 COMMENT '群发帖数 / posts in groups',
     moments_posts   UInt64                 COMMENT '朋友圈数 / posts in Moments',
     store_visits    UInt64                 COMMENT '到店数 / visits of a shop',
-    orders          UInt64                 COMMENT '支付订单数 / orders paid',
+    orders          UInt64                 COMMENT '订单支付笔数（分次支付逐笔计，订单数见 bi_orders） / payments of orders: one that is paid in parts counts with each; bi_orders has orders',
     order_amount    Decimal(38, 4)         COMMENT '订单金额 / amount of orders paid',
     refunds         UInt64                 COMMENT '退款笔数 / refunds',
     refund_amount   Decimal(38, 4)         COMMENT '退款金额 / amount refunded',

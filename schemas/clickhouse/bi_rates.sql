@@ -15,7 +15,7 @@
 -- | delete      | events friend_deleted                             | events friend_added                               |
 -- | lead        | people who left contact data                      | human visitors that tapped                        |
 -- | store visit | customers who came to a shop                      | customers active this day                         |
--- | repurchase  | customers with a paid order who had one before    | customers with a paid order                       |
+-- | repurchase  | customers who paid, and another order before      | customers with a paid order                       |
 -- | referral    | customers who brought another                     | customers active this day                         |
 -- | share       | people who shared                                 | human visitors that tapped                        |
 -- | interaction | customers who wrote                               | customers in a chat, whoever wrote                |
@@ -49,7 +49,7 @@ CREATE OR REPLACE VIEW {database}.bi_rates_day {on_cluster}
     leads             UInt64                 COMMENT '留资人数（去重） / people who left contact data',
     store_visitors    UInt64                 COMMENT '到店客户数（去重） / customers who came to a shop',
     buyers            UInt64                 COMMENT '下单客户数（去重） / customers with a paid order',
-    repeat_buyers     UInt64                 COMMENT '复购客户数（去重） / customers with a paid order who had one before',
+    repeat_buyers     UInt64                 COMMENT '复购客户数（去重，首单的后续付款不计） / customers who paid an order and had paid another one before; the rest of a first order paid in parts is none',
     referrers         UInt64                 COMMENT '推荐客户数（去重） / customers who brought another',
     sharers           UInt64                 COMMENT '分享人数（去重） / people who shared',
     chatting          UInt64                 COMMENT '会话客户数（去重，按操作导购） / customers in a chat with the guide, whoever wrote',
@@ -124,7 +124,7 @@ FROM
                 type = 'friend_added' AS added, is_first_add AS first_added, is_served AS served, is_dealt AS dealt,
                 type = 'friend_deleted' AS deleted, type = 'lead' AS lead, type = 'store_visit' AS store_visitor,
                 type = 'order_paid' AND customer_id != '' AS buyer,
-                ifNull(type = 'order_paid' AND occurred_at > first_order_at, false) AS repeat_buyer,
+                is_repeat AS repeat_buyer,
                 type = 'referred' AS referrer, type = 'shared' AS sharer,
                 type IN ('message_in', 'message_out') AS chatting, type = 'message_in' AS interacting,
                 customer_id != '' AND type IN (

@@ -9,9 +9,10 @@ By event time, after clamping, the rules are:
   of all, by `friend_added` alone.
 - **Transfer.** Ends the relation with `from_guide`, by `transfer`, and begins one with `guide_id`; it counts as no add
   and as no delete.
-- **Orders and refunds** are sums and need not know each other: a refund may come before its order, and an order before
-  the add. A refund without `margin` leaves the margin as it is. An order is known by its event id alone: two events of
-  two ids with one `order_id` are two orders, so producers make the event id of the order id.
+- **Orders and refunds**: money is sums, which need not know each other: a refund may come before its order, and an
+  order before the add. A refund without `margin` leaves the margin as it is. An order that is paid in parts, several
+  events with one `order_id`, is one order; beyond `ORDERS` orders of a customer each payment of those with the highest
+  keys is one, whatever it is a part of, so the number may be too high, and is the same in every order of arrival.
 - **Messages** may come before the add; a contact is one with the brand, whoever was the guide (`contact`).
 - **Consent and tags**: the last statement wins; at the same moment withdrawn wins over given, taken off over set.
 - **Referral**: the first one wins; at the same moment the lower id of who referred.
@@ -31,7 +32,7 @@ from typing import Any, Final, TypeVar
 
 from schemas.attribution import SKEW_MS, Touch
 from schemas.conversions import Conversion
-from schemas.customers import CustomerState, EndedBy
+from schemas.customers import ORDERS, CustomerState, EndedBy, order_key
 from schemas.money import units
 from stream.attribute import contact
 from stream.attribute.refund import REFUNDED
@@ -104,10 +105,12 @@ def _message_out(state: CustomerState, _: Conversion, time_ms: int) -> None:
 
 
 def _paid(state: CustomerState, event: Conversion, time_ms: int) -> None:
-    state.orders += 1
+    said = (time_ms, order_key(event["order_id"]))
+    state.first_order = min(state.first_order or said, said)
+    state.payments += 1
+    _pay(state.paid_orders, said[1], 1)
     state.revenue += units(event["amount"])
     state.margin += units(event.get("margin", "0"))
-    state.first_order_at = _earlier(state.first_order_at, time_ms)
     state.last_order_at = max(state.last_order_at, time_ms)
 
 
@@ -154,16 +157,23 @@ def _absorb(whole: CustomerState, part: CustomerState) -> None:
         _latest(whole.tags, tag, change, TAGS)
     for touch in part.touches:
         _touch(whole.touches, touch)
-    for name in ("orders", "revenue", "refunds", "margin"):
-        setattr(whole, name, getattr(whole, name) + getattr(part, name))
-    for name in ("first_added_at", "first_order_at"):
-        setattr(whole, name, _earlier(getattr(whole, name), getattr(part, name)))
+    _absorb_orders(whole, part)
+    whole.first_added_at = _earlier(whole.first_added_at, part.first_added_at)
     for name in ("last_order_at", "last_active_at"):
         setattr(whole, name, max(getattr(whole, name), getattr(part, name)))
     if part.consent:
         whole.consent = max(whole.consent or part.consent, part.consent)
     if part.referred:
         whole.referred = min(whole.referred or part.referred, part.referred)
+
+
+def _absorb_orders(whole: CustomerState, part: CustomerState) -> None:
+    for order, payments in part.paid_orders.items():
+        _pay(whole.paid_orders, order, payments)
+    for name in ("payments", "revenue", "refunds", "margin"):
+        setattr(whole, name, getattr(whole, name) + getattr(part, name))
+    if part.first_order:
+        whole.first_order = min(whole.first_order or part.first_order, part.first_order)
 
 
 def _latest(latest: dict[str, Value], name: str, value: Value, most: int) -> None:
@@ -174,6 +184,13 @@ def _latest(latest: dict[str, Value], name: str, value: Value, most: int) -> Non
     latest[name] = value
     if len(latest) > most:
         del latest[min(latest, key=lambda each: (latest[each], each))]
+
+
+def _pay(paid: dict[str, int], order: str, payments: int) -> None:
+    """Count payments of an order. One that was left out once never comes back: what is kept only gets lower."""
+    paid[order] = paid.get(order, 0) + payments
+    if len(paid) > ORDERS:
+        del paid[max(paid)]
 
 
 def _touch(touches: list[Touch], touch: Touch) -> None:

@@ -14,6 +14,7 @@ _MOMENTS: Final = (
     *("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at"),
     *("first_order_at", "last_order_at", "consent_at", "last_active_at"),
 )
+_IDS: Final = ("first_click_id", "last_click_id", "referred_by", "first_order")
 _WORDS: Final = (
     "first_guide_id",
     "first_link",
@@ -25,9 +26,10 @@ _WORDS: Final = (
 )
 CUSTOMER_COLUMNS: Final = (
     *("customer_id", "kafka_partition", "version", "updated_at", "state"),
-    *("relations", "tags", "messages_in", "messages_out", "orders", "revenue", "refunds", "margin"),
+    *("relations", "tags", "messages_in", "messages_out"),
+    *("orders", "payments", "paid_orders", "revenue", "refunds", "margin"),
     *_MOMENTS,
-    *("first_click_id", "last_click_id", "referred_by"),
+    *_IDS,
     *_WORDS,
 )
 ALIAS_COLUMNS: Final = ("occurred_at", "alias", "customer_id", "event_id")
@@ -35,6 +37,7 @@ _RELATIONS: Final = (
     f"Array(Tuple(guide_id String, added_at {native.NULLABLE_TIME}, ended_at {native.NULLABLE_TIME}, ended_by String))"
 )
 _TAGS: Final = f"Array(Tuple(tag String, at {native.TIME}, is_set Bool))"
+_PAID: Final = "Array(Tuple(order String, payments UInt64))"
 _TIMES: Final = f"Array({native.TIME})"
 _ALL: Final = (1 << 32) - 1
 _TIME = Struct("<q")
@@ -69,6 +72,7 @@ def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *,
     """
     ids, partitions, versions, states = zip(*known, strict=True)
     guides, added, ended, ended_by = native.transposed(chain.from_iterable(said["relations"]), 4)
+    orders, payments = native.transposed(chain.from_iterable(said["paid_orders"]), 2)
     tags, changed, are_set = native.transposed(chain.from_iterable(said["tags"]), 3)
     columns = {
         "customer_id": ("String", texts(ids)),
@@ -92,10 +96,11 @@ def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *,
             name: (_TIMES, native.ends(said[name]) + native.numbers("q", list(chain.from_iterable(said[name]))))
             for name in ("messages_in", "messages_out")
         },
-        "orders": ("UInt64", native.numbers("Q", said["orders"])),
+        **{name: ("UInt64", native.numbers("Q", said[name])) for name in ("orders", "payments")},
+        "paid_orders": (_PAID, native.ends(said["paid_orders"]) + texts(orders) + native.numbers("Q", payments)),
         **{name: (native.MONEY, native.numbers("q", said[name])) for name in ("revenue", "refunds", "margin")},
         **{name: (native.NULLABLE_TIME, native.nullable_times(said[name])) for name in _MOMENTS},
-        **{name: ("String", texts(said[name])) for name in ("first_click_id", "last_click_id", "referred_by")},
+        **{name: ("String", texts(said[name])) for name in _IDS},
         **{name: ("String", native.words(said[name])) for name in _WORDS},
     }
     return native.block([native.Column(name, *columns[name]) for name in CUSTOMER_COLUMNS], len(known))

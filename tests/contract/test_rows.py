@@ -46,6 +46,7 @@ _TIMES = ("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at
 _TUPLES = {
     "relations": "Array(Tuple(String, Nullable(Int64), Nullable(Int64), String))",
     "tags": "Array(Tuple(String, Int64, UInt8))",
+    "paid_orders": "Array(Tuple(String, UInt64))",
 }
 WRITTEN_AS = {
     "received_at": "Int64",
@@ -59,7 +60,7 @@ WRITTEN_AS = {
     **dict.fromkeys(("amount", "margin", "order_amount", "refund_amount", "revenue", "refunds"), "Int64"),
     **dict.fromkeys((*_TIMES, "click_time", "first_click_time", "consent_at", "last_active_at"), "Nullable(Int64)"),
     **dict.fromkeys(("messages_in", "messages_out"), "Array(Int64)"),
-    **dict.fromkeys((*COUNTED, "customers", "orders"), "UInt64"),
+    **dict.fromkeys((*COUNTED, "customers", "orders", "payments"), "UInt64"),
     **_TUPLES,
     "confidence": "Float32",
     "bot_reasons": "Array(String)",
@@ -85,6 +86,7 @@ SAME_BYTES = {
     "Array(Tuple(guide_id String, added_at Nullable(DateTime64(3, 'UTC')), "
     "ended_at Nullable(DateTime64(3, 'UTC')), ended_by LowCardinality(String)))": _TUPLES["relations"],
     "Array(Tuple(tag String, at DateTime64(3, 'UTC'), is_set Bool))": _TUPLES["tags"],
+    "Array(Tuple(order String, payments UInt64))": _TUPLES["paid_orders"],
 }
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.customers import order_key
 from stream.sink.clickhouse import ClickHouse
 from tests.support.click_rows import NOON, Row, insert_clicks, insert_rows, insert_windows, windows_of
 from tests.support.conversion_rows import CONTACT_MS, Event, envelope, insert_conversions, tell
@@ -298,7 +299,9 @@ def deeds(shop: Shop, event: Event) -> Iterator[tuple[str, Any]]:
         "message_out": [("chatting", customer)],
     }
     yield from by_type.get(kind, [])
-    if kind == "order_paid" and event.time_ms > shop.known[customer]["first_order_at"]:
+    known = shop.known.get(customer, {})
+    another = kind == "order_paid" and order_key(event.order_id) != known["first_order"]
+    if another and event.time_ms > known["first_order_at"]:
         yield "repeat_buyers", customer
     referrer = kept(event.properties.get("referred_by", ""))
     if kind == "referred":

@@ -85,6 +85,38 @@ async def named(migrated: ClickHouse) -> ClickHouse:
     return migrated
 
 
+async def test_an_order_that_is_paid_in_parts_is_one_order_and_no_repurchase(migrated: ClickHouse) -> None:
+    def paid(day: int, customer: str, order_id: str, amount: str, **more: Any) -> Event:
+        return on(ON_A, "order_paid", at(day, "10:00"), customer, order_id=order_id, amount=amount, **more)
+
+    await tell(
+        migrated,
+        told(
+            # The rest came in first, and under another id of hers.
+            paid(22, "王芳-商城", "o1", "80", kafka_partition=1),
+            paid(20, "王芳", "o1", "20"),
+            on(ON_A, "alias", at(23, "09:00"), "王芳", properties={"alias": "王芳-商城"}),
+            # Two orders, the second of them in parts.
+            *(paid(20, "李雷", "o2", "50"), paid(21, "李雷", "o3", "10"), paid(23, "李雷", "o3", "40")),
+        ),
+    )
+    assert await migrated.query(
+        "SELECT customer_id, orders, payments, revenue FROM bi_customers ORDER BY customer_id"
+    ) == [("李雷", 2, 3, 100), ("王芳", 1, 2, 100)]
+    assert await migrated.query("SELECT order_id, payments, amount FROM bi_orders ORDER BY order_id") == [
+        ("o1", 2, 100),
+        ("o2", 1, 50),
+        ("o3", 2, 50),
+    ]
+    assert await migrated.query(
+        "SELECT toDayOfMonth(day), buyers, repeat_buyers FROM bi_rates_day WHERE dimension = 'all' AND buyers > 0 "
+        "ORDER BY day"
+    ) == [(20, 2, 0), (21, 1, 1), (22, 1, 0), (23, 1, 1)]
+    # Rows that add up count payments.
+    assert await migrated.query("SELECT sum(orders), sum(order_amount) FROM bi_funnel_day") == [(5, 200)]
+    assert await migrated.query("SELECT sum(orders) FROM bi_attribution WHERE touch = 'last'") == [(5,)]
+
+
 async def test_a_customer_goes_from_the_tap_to_the_refund_across_midnights_and_partitions(named: ClickHouse) -> None:
     taps = [
         Row(number, at(20, "10:00"), link=link, guide_id=guide, visitor_id=visitor, campaign_id=campaign)

@@ -8,10 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.customers import ORDERS
 from stream.sink.audit import AuditReport, audit
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customer_audit import compare_customers
 from stream.sink.window_audit import CONVERSIONS, compare_windows
+from tests.support.customer_events import customer, event
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOW_MS = int(NOON.timestamp() * 1000) + 3_600_000
@@ -43,6 +45,7 @@ CUSTOMERS = [
         "customer_id": "客户'一",
         "version": 5,
         "orders": 1,
+        "payments": 1,
         "revenue": "199.90",
         "refunds": "99.90",
         "margin": "40.25",
@@ -54,6 +57,7 @@ CUSTOMERS = [
         "customer_id": "c2",
         "version": 2,
         "orders": 1,
+        "payments": 1,
         "revenue": "0.0001",
         "margin": "-3",
         "first_order_at": NOON,
@@ -128,6 +132,7 @@ async def test_a_window_whose_events_were_all_credited_anew_is_right_when_it_say
     ("column", "wrong"),
     [
         ("orders", 2),
+        ("payments", 2),
         ("revenue", "199.9001"),
         ("refunds", "0"),
         ("margin", "40.2"),
@@ -143,6 +148,28 @@ async def test_a_customer_with_a_wrong_column_is_named(migrated: ClickHouse, col
     first = report.customers.first
     assert first is not None
     assert (first.customer_id, list(first.wrong)) == ("客户'一", [column])
+
+
+async def test_an_order_that_was_paid_in_parts_is_one_and_of_very_many_the_row_is_checked_by_its_own_rule(
+    migrated: ClickHouse,
+) -> None:
+    numbers = [*range(ORDERS + 60)] * 2
+    state = customer(*[(event("order_paid", order_id=f"o{number}", amount="1"), 0) for number in numbers])
+    assert ORDERS + 60 < state.orders < len(numbers)
+    common = {"type": "order_paid", "customer_id": "c1", "occurred_at": NOON, "received_at": NOON}
+    raw = [
+        common | {"kafka_offset": offset, "event_id": f"e{offset}", "order_id": f"o{number}"}
+        for offset, number in enumerate(numbers)
+    ]
+    await insert(migrated, "conversions", raw)
+    row = {"customer_id": "c1", "version": len(raw), "first_order_at": NOON, "last_order_at": NOON}
+    told = {"orders": state.orders, "payments": state.payments}
+    await insert(migrated, "customer_states", [row | told])
+    assert (await compare_customers(migrated, {0: 7}, since_ms=0, complete=True)).different == 0
+    await insert(migrated, "customer_states", [row | told | {"version": len(raw) + 1, "orders": state.orders + 1}])
+    found = await compare_customers(migrated, {0: 7}, since_ms=0, complete=True)
+    assert found.first is not None
+    assert list(found.first.wrong) == ["orders"]
 
 
 async def test_a_customer_row_may_lag_behind_raw_rows_until_they_are_committed(migrated: ClickHouse) -> None:

@@ -24,7 +24,8 @@ COLUMNS = (
     *("guide_id", "added_at", "deleted_at", "former_guide_id", "relations", "transfers"),
     *("first_added_at", "first_touch_at", "first_click_id", "first_guide_id", "first_link", "first_variant"),
     *("last_touch_at", "last_click_id", "last_guide_id", "last_link", "last_variant"),
-    *("first_contact_at", "first_order_at", "last_order_at", "orders", "revenue", "refunds", "margin"),
+    *("first_contact_at", "first_order_at", "first_order", "last_order_at"),
+    *("orders", "payments", "revenue", "refunds", "margin"),
     *("tags", "consent", "consent_at", "last_active_at", "referred_by"),
     *("served_at", "dealt_at"),
 )

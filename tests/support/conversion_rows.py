@@ -166,6 +166,7 @@ def envelope(event: Event) -> Conversion:
         "occurred_at": event.time_ms,
         "customer_id": event.customer_id,
         "guide_id": event.acting_guide_id,
+        "order_id": event.order_id,
         "amount": event.amount,
         "margin": event.margin,
         "properties": event.properties,

@@ -1,11 +1,13 @@
 """What a customer is, counted again from all events at once, the slow and obvious way: the judge of the fold."""
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from schemas.attribution import Touch
 from schemas.conversions import Conversion
+from schemas.customers import order_key
 
 OWN = [
     "friend_requested",
@@ -46,8 +48,11 @@ def recount(history: Sequence[Happened], contact_ms: int) -> dict[str, Any]:
         **dict(zip(_touch_names("last"), last, strict=True)),
         "first_contact_at": _contact(history, contact_ms),
         "first_order_at": min((at for _, at in orders), default=None),
+        "first_order": min(((at, order_key(event["order_id"])) for event, at in orders), default=(0, ""))[1],
         "last_order_at": max((at for _, at in orders), default=None),
-        "orders": len(orders),
+        "orders": len({event["order_id"] for event, _ in orders}),
+        "payments": len(orders),
+        "paid_orders": tuple(sorted(Counter(order_key(event["order_id"]) for event, _ in orders).items())),
         "revenue": _sum(orders, "amount"),
         "refunds": _sum(refunds, "amount"),
         "margin": _sum(orders, "margin") - _sum(refunds, "margin"),

@@ -58,7 +58,7 @@ def happened(draw: st.DrawFn, types: tuple[str, ...] = tuple(sorted(CONVERSION_T
         "occurred_at": time_ms,
         "customer_id": "c",
         "guide_id": guide,
-        "order_id": "o",
+        "order_id": draw(st.sampled_from(["o1", "o2", "单3"])),
         "amount": draw(amounts),
         "properties": properties,
     }

@@ -12,8 +12,14 @@ PSEUDONYM = "erased:" + "0f" * 16
 
 
 def order(amount: str, at_ms: int) -> Conversion:
-    made: Conversion = {"v": 1, "event_id": amount, "type": "order_paid", "occurred_at": at_ms, "amount": amount}
-    return made
+    return {
+        "v": 1,
+        "event_id": amount,
+        "type": "order_paid",
+        "occurred_at": at_ms,
+        "order_id": f"o{amount}",
+        "amount": amount,
+    }
 
 
 def state(*events: Conversion, touch: Touch | None = None) -> CustomerState:

@@ -7,7 +7,15 @@ import pytest
 
 from schemas.attribution import SKEW_MS
 from schemas.conversion_types import CONVERSION_TYPES
-from schemas.customers import CustomerRow, CustomerState, UnreadableStateError, decode_state, encode_state
+from schemas.customers import (
+    ORDERS,
+    CustomerRow,
+    CustomerState,
+    UnreadableStateError,
+    decode_state,
+    encode_state,
+    order_key,
+)
 from schemas.money import MOST, clamped, units
 from stream.attribute.customer import OWN_ACTS, apply, merge
 from stream.attribute.summary import summary
@@ -62,8 +70,25 @@ def test_an_order_may_have_a_negative_margin() -> None:
     assert shown((event("order_paid", margin="-0.5"), 1)).margin == -5_000
 
 
-def test_two_event_ids_with_one_order_id_are_two_orders() -> None:
-    assert shown((event("order_paid"), 1), (event("order_paid", event_id="another"), 1)).orders == 2
+def test_an_order_that_is_paid_in_parts_is_one_order() -> None:
+    rest = event("order_paid", event_id="rest", amount="20")
+    row = shown((rest, 9), (event("order_paid"), 1), (event("order_paid", order_id="o2"), 1))
+    assert (row.orders, row.payments, row.revenue) == (2, 3, units("220"))
+    assert (row.first_order_at, row.first_order) == (at(1), min(order_key("o1"), order_key("o2")))
+    assert dict(row.paid_orders) == {order_key("o1"): 2, order_key("o2"): 1}
+
+
+def test_of_very_many_orders_some_are_known_one_by_one_and_all_are_counted_in_every_order() -> None:
+    paid = [(event("order_paid", order_id=f"o{number}"), number) for number in range(ORDERS + 50)]
+    state, again = customer(*paid), customer(*reversed(paid))
+    assert encode_state(state) == encode_state(again)
+    assert (state.orders, state.payments, len(state.paid_orders)) == (ORDERS + 50, ORDERS + 50, ORDERS)
+    halves = [customer(*paid[:100], *paid[:3]), customer(*paid[90:])]
+    whole = merge(halves)
+    assert encode_state(whole) == encode_state(merge(reversed(halves)))
+    assert encode_state(whole) == encode_state(customer(*paid[90:], *paid[:3], *paid[:100]))
+    parts = {order_key(f"o{number}") for number in (0, 1, 2, *range(90, 100))}
+    assert whole.orders == ORDERS + 50 + len(parts - whole.paid_orders.keys())
 
 
 def test_sums_beyond_the_column_are_shown_clamped_and_kept_exact() -> None:
@@ -72,7 +97,7 @@ def test_sums_beyond_the_column_are_shown_clamped_and_kept_exact() -> None:
     row = summary(decode_state(encode_state(state)), 0)
     assert (row.revenue, row.margin) == (MOST, MOST)
     assert state.revenue == 101 * 9_999_999_999_999_999
-    assert summary(merge([state, state]), 0).orders == 202
+    assert summary(merge([state, state]), 0).payments == 202
 
 
 @pytest.mark.parametrize(
@@ -144,7 +169,7 @@ def test_only_what_customers_do_is_activity(kind: str) -> None:
 
 
 def test_an_alias_changes_nothing_and_merging_adds_up_both() -> None:
-    kept, alias = customer((event("order_paid"), 1)), customer((event("order_paid"), 5))
+    kept, alias = customer((event("order_paid"), 1)), customer((event("order_paid", order_id="o2"), 5))
     before = encode_state(kept)
     apply(kept, event("alias"), at(9))
     assert encode_state(kept) == before
@@ -153,7 +178,7 @@ def test_an_alias_changes_nothing_and_merging_adds_up_both() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"{}", b'{"v":2}', b'{"v":1,"orders":"x"}', b"\xff", b'{"v":1,"tags":{"a":[1]}}']
+    "value", [b"", b"{}", b'{"v":1}', b'{"v":2,"payments":"x"}', b"\xff", b'{"v":2,"tags":{"a":[1]}}']
 )
 def test_a_state_that_cannot_be_read_says_so(value: bytes) -> None:
     with pytest.raises(UnreadableStateError, match="cannot be read"):
@@ -161,8 +186,8 @@ def test_a_state_that_cannot_be_read_says_so(value: bytes) -> None:
 
 
 def test_the_smallest_state_is_its_version() -> None:
-    assert encode_state(CustomerState()) == b'{"v":1,"messages":{}}'
-    assert decode_state('{"v":1}') == CustomerState()
+    assert encode_state(CustomerState()) == b'{"v":2,"messages":{}}'
+    assert decode_state('{"v":2}') == CustomerState()
 
 
 def test_a_row_has_the_columns_of_the_table() -> None:
