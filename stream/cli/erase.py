@@ -53,7 +53,7 @@ def run(
     outcome = asyncio.run(_erase(given[0], yes=yes, wait_s=wait))
     if as_json:
         shown = {name: value for name, value in asdict(outcome.certificate).items() if name not in _INNER}
-        typer.echo(orjson.dumps({**shown, "erased_now": outcome.erased_now}).decode())
+        typer.echo(orjson.dumps({**shown, "erased_now": outcome.erased_now}, option=orjson.OPT_NON_STR_KEYS).decode())
     else:
         typer.echo("\n".join(_lines(outcome)))
 
@@ -109,6 +109,7 @@ def _said(person: "Person") -> str:
 def _lines(outcome: "Outcome") -> list[str]:
     one = outcome.certificate
     rows = ", ".join(f"{count} of {table}" for table, count in sorted(one.rows_changed.items())) or "none"
+    until = ", ".join(f"conversions/{partition}/{offset}" for partition, offset in sorted(one.offsets.items())) or "-"
     return [
         "erased" if outcome.erased_now and one.rows_changed else "there is nothing to be erased",
         f"certificate  {one.id}",
@@ -116,6 +117,7 @@ def _lines(outcome: "Outcome") -> list[str]:
         f"requested    {_time(one.requested_ms)}",
         f"finished     {_finished(one)}",
         f"rows         {rows}",
+        f"up to        {until}",
         f"Kafka        holds copies until {_time(one.kafka_until_ms)} at the latest, by the retention of its topics",
     ]
 

@@ -116,7 +116,8 @@ class Eraser:
                 copies_ms = kept_until_ms(self._settings, self._clock(), letters="dead_letters" in found)
                 due = {each: replace(one, kafka_until_ms=copies_ms) for each, one in due.items()}
                 await self._put(due.values())
-                names = await self._make_anonymous(search, await self._told(due, reach, wait_s))
+                reach = await self._told(due, reach, wait_s)
+                names = await self._make_anonymous(search, reach)
             self._say("overwriting what is left of them in the spools of this machine")
             spools.scrubbed(self._settings, names)
         finally:
@@ -125,8 +126,8 @@ class Eraser:
         earlier = before[wish]
         if not found and earlier is not None and earlier.finished_ms is not None:
             return Outcome(earlier, erased_now=False)
-        await self._put(self._finished(one) for each, one in due.items() if found and each != wish)
-        mine = replace(self._finished(due[wish]), rows_changed=found)
+        await self._put(self._finished(one, reach) for each, one in due.items() if found and each != wish)
+        mine = replace(self._finished(due[wish], reach), rows_changed=found)
         await self._put([mine])
         return Outcome(mine, erased_now=True)
 
@@ -148,9 +149,11 @@ class Eraser:
             version=now_ms,
         )
 
-    def _finished(self, one: Certificate) -> Certificate:
+    def _finished(self, one: Certificate, reach: Reach) -> Certificate:
         now_ms = self._clock()
-        return replace(one, finished_ms=now_ms, version=max(now_ms, one.version + 1))
+        # Nothing of an empty partition was dealt with.
+        offsets = {partition: offset for partition, offset in reach.offsets.items() if offset >= 0}
+        return replace(one, finished_ms=now_ms, offsets=offsets, version=max(now_ms, one.version + 1))
 
     async def _put(self, certificates: Iterable[Certificate]) -> None:
         for one in certificates:

@@ -26,13 +26,15 @@ class Certificate:
     finished_ms: int | None = None
     rows_changed: Mapping[str, int] = field(default_factory=dict)
     """By table, of all that was erased together."""
+    offsets: Mapping[int, int] = field(default_factory=dict)
+    """The last offset of `conversions` that was dealt with, by partition; empty until it is finished."""
     version: int = 0
 
 
 _COLUMNS: Final = (
     "id, toString(kind), hash, toUnixTimestamp64Milli(erased_until), toUnixTimestamp64Milli(requested_at), "
     "toUnixTimestamp(kafka_until) * 1000, if(kafka_until > now(), pseudonym, ''), "
-    "toUnixTimestamp64Milli(finished_at), rows_changed, version"
+    "toUnixTimestamp64Milli(finished_at), rows_changed, offsets, version"
 )
 
 
@@ -56,13 +58,14 @@ async def put(clickhouse: ClickHouse, one: Certificate) -> None:
     """Write a certificate, in the place of its lower versions."""
     await clickhouse.command(
         """
-        INSERT INTO erasures (id, kind, hash, erased_until, requested_at, finished_at, rows_changed, kafka_until,
-            pseudonym, version)
+        INSERT INTO erasures (id, kind, hash, erased_until, requested_at, finished_at, rows_changed, offsets,
+            kafka_until, pseudonym, version)
         SELECT {id:String}, {kind:String}, {hash:String}, fromUnixTimestamp64Milli({until:Int64}, 'UTC'),
             fromUnixTimestamp64Milli({requested:Int64}, 'UTC'),
             if({finished:Int64} = 0, NULL, fromUnixTimestamp64Milli({finished:Int64}, 'UTC')),
-            mapFromArrays({tables:Array(String)}, {counts:Array(UInt64)}), toDateTime({kafka:UInt32}, 'UTC'),
-            {pseudonym:String}, {version:UInt64}
+            mapFromArrays({tables:Array(String)}, {counts:Array(UInt64)}),
+            mapFromArrays({partitions:Array(UInt16)}, {offsets:Array(UInt64)}),
+            toDateTime({kafka:UInt32}, 'UTC'), {pseudonym:String}, {version:UInt64}
         """,
         {
             "id": one.id,
@@ -73,6 +76,8 @@ async def put(clickhouse: ClickHouse, one: Certificate) -> None:
             "finished": one.finished_ms or 0,
             "tables": list(one.rows_changed),
             "counts": list(one.rows_changed.values()),
+            "partitions": list(one.offsets),
+            "offsets": list(one.offsets.values()),
             "kafka": one.kafka_until_ms // 1000,
             "pseudonym": one.pseudonym,
             "version": one.version,
@@ -81,7 +86,7 @@ async def put(clickhouse: ClickHouse, one: Certificate) -> None:
 
 
 def _certificate(row: tuple[Any, ...]) -> Certificate:
-    id_, kind, hash_, until, requested, kafka, pseudonym, finished, changed, version = row
+    id_, kind, hash_, until, requested, kafka, pseudonym, finished, changed, offsets, version = row
     return Certificate(
         id=id_,
         kind=kind,
@@ -92,5 +97,6 @@ def _certificate(row: tuple[Any, ...]) -> Certificate:
         pseudonym=pseudonym,
         finished_ms=None if finished is None else int(finished),
         rows_changed={str(table): int(count) for table, count in changed.items()},
+        offsets={int(partition): int(offset) for partition, offset in offsets.items()},
         version=int(version),
     )

@@ -90,6 +90,8 @@ async def test_a_customer_is_erased_while_events_flow(shop: Shop, environ: dict[
     async with flow(shop):
         first = await erase(environ, "--customer", LINA)
         assert first["erased_now"]
+        told = "SELECT toString(kafka_partition), max(kafka_offset) FROM conversions WHERE type = 'erased' GROUP BY 1"
+        assert first["offsets"] == dict(await shop.clickhouse.query(told))
         second = await erase(environ, "--customer", LINA)
     assert second == {**first, "erased_now": False}
     assert first["rows_changed"]["conversions"] == 10
