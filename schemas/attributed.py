@@ -32,8 +32,8 @@ def encode_attributed(
         offset: together they name it for ever.
         time_ms: when it happened, after clamping; written as `occurred_at`, the time that every number goes by.
     """
-    rule, confidence, guide_id, link, variant, click, first, facts = credit
-    said, placed = _who(rule, confidence, guide_id, link, variant), _where(facts)
+    guide_id, link, click, first = credit.guide_id, credit.link, credit.click, credit.first
+    said = _who(credit.rule, credit.confidence, guide_id, link, credit.variant)
     if click:
         if click.click_id:  # not of an erased customer
             said += b',"click_id":' + orjson.dumps(click.click_id)
@@ -43,7 +43,7 @@ def encode_attributed(
     value = b'%b,"credit":{%b%b},"origin":{"partition":%d,"offset":%d}}' % (
         orjson.dumps(_happened(event, time_ms))[:-1],
         said,
-        placed,
+        _where(credit.facts),
         partition,
         offset,
     )

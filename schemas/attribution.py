@@ -2,6 +2,8 @@
 
 from typing import Final, Literal, NamedTuple
 
+import msgspec
+
 from schemas.windows import Facts
 
 Rule = Literal["token", "customer", "visitor", "guide", "none"]
@@ -28,7 +30,7 @@ class Touch(NamedTuple):
     """Arm of the link's A/B test; empty without one, or when the click's row was not there yet."""
 
 
-class Credit(NamedTuple):
+class Credit(msgspec.Struct, frozen=True, gc=False):
     """What is stored beside a conversion; decided once, when the event is taken in."""
 
     rule: Rule

@@ -1,7 +1,9 @@
 """Windows of conversions: what a batch adds to them, and a row that may still change."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
+
+import msgspec
 
 from schemas.attribution import Credit
 from schemas.windows import COUNTED, ConversionWindowRow, Facts, window_of
@@ -14,7 +16,7 @@ _PAID: Final = "order_paid"
 _REFUNDED: Final = "order_refunded"
 
 
-class Counting(NamedTuple):
+class Counting(msgspec.Struct, frozen=True, gc=False):
     """What windows count of one conversion."""
 
     type: str

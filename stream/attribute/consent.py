@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import structs
+
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion
 from schemas.customers import CustomerState
@@ -36,4 +38,5 @@ def is_withheld_tag(event: Conversion) -> bool:
 def nameless(credit: Credit) -> Credit:
     """The credit without clicks of the person: guide and link stay, for they earned it."""
     first = credit.first
-    return credit._replace(click=None, first=Touch(0, "", first.link, first.guide_id, first.variant) if first else None)
+    place = Touch(0, "", first.link, first.guide_id, first.variant) if first else None
+    return structs.replace(credit, click=None, first=place)

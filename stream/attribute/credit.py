@@ -7,6 +7,8 @@ the credit may, and is stored and never rewritten. A refund whose order is known
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from schemas.attribution import SKEW_MS, Credit, Rule, Touch
 from schemas.conversions import Conversion
 from schemas.customers import CustomerState
@@ -44,7 +46,7 @@ class LookBack(NamedTuple):
         return cls(customer_days * _DAY_MS, visitor_days * _DAY_MS, guide_minutes * 60_000)
 
 
-class Evidence(NamedTuple):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What is known when an event comes."""
 
     token: Touch | None = None

@@ -21,7 +21,7 @@ from stream.attribute.refund import PAID, Order, refunded_order
 from stream.base import metrics
 from stream.sink.conversions import RawConversion, conversion_block
 from stream.worker.attributed import Record, records
-from stream.worker.directory import Directory, mentioned
+from stream.worker.directory import Directory, Place, mentioned
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
@@ -35,8 +35,8 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     retransmitted: bool
 
 
-Kept = tuple[Incoming, Conversion, str]
-"""A conversion as it came, as it is kept, and why its token gives no credit."""
+Kept = tuple[Incoming, Conversion, str, Credit]
+"""A conversion as it came, as it is kept, why its token gives no credit, and its credit."""
 
 
 class Credited:
@@ -46,23 +46,24 @@ class Credited:
         self._partition = partition
         self._new: list[Kept] = []
         """Not stamped yet."""
-        self._credits: list[Credit] = []
-        """Of all, in their order; those that are not new with their facts."""
-        self._orders: dict[str, int] = {}
-        """Where the batch's own orders are, by order id; of one that is paid in parts the first part."""
-        self._facts: dict[int, Facts | int] = {}
-        """Facts that are not to be stamped, by place: those of a refund's order, or where that is."""
+        self._orders: dict[str, Credit] = {}
+        """Of the batch's own orders, by order id; of one that is paid in parts that of the first part."""
+        self._new_orders: dict[str, int] = {}
+        """Where the others are among the new ones."""
+        self._given: dict[int, Facts | int] = {}
+        """Facts of new ones that are not to be stamped: those of a refund's order, or where that is among them."""
+        self._facts: dict[Place, Facts] = {}
+        """Stamped so far."""
 
     def add(self, one: Incoming, event: Conversion, given: Credit, token_error: str) -> None:
         """Take in the next one."""
-        if event["type"] == PAID:
-            self._orders.setdefault(event["order_id"], len(self._credits))
-        self._new.append((one, event, token_error))
-        self._credits.append(given)
+        if event["type"] == PAID and event["order_id"] not in self._orders:
+            self._new_orders.setdefault(event["order_id"], len(self._new))
+        self._new.append((one, event, token_error, given))
 
     def add_again(self, one: Incoming, decided: RawConversion) -> None:
         """Take in the next one with the credit that it was once given."""
-        self._facts[len(self._credits)] = decided.credit.facts
+        self._given[len(self._new)] = decided.credit.facts
         self.add(one, one.event, decided.credit, decided.token_error)
 
     def of_order(self, event: Conversion, stored: Mapping[str, Order]) -> Credit | None:
@@ -70,28 +71,45 @@ class Credited:
         order_id = refunded_order(event)
         if not order_id:
             return None
-        place, order = self._orders.get(order_id), stored.get(order_id)
-        if order and (place is None or order.precedes(self._partition)):
-            self._facts[len(self._credits)] = order.credit.facts
-            return order.credit
-        if place is not None:
-            self._facts[len(self._credits)] = place
-            return self._credits[place]
-        return None
+        own, place, order = self._orders.get(order_id), self._new_orders.get(order_id), stored.get(order_id)
+        if order and ((own is None and place is None) or order.precedes(self._partition)):
+            own = order.credit
+        if own is not None:
+            self._given[len(self._new)] = own.facts
+        elif place is not None:
+            self._given[len(self._new)] = place
+            own = self._new[place][-1]
+        return own
 
-    async def stamped(self, directory: Directory) -> list[tuple[Kept, Credit]]:
+    async def stamped(self, directory: Directory) -> list[Kept]:
         """The new ones, whose credits have their facts now."""
         new, self._new = self._new, []
-        start = len(self._credits) - len(new)
-        said = [mentioned(event.get("properties")) for _, event, _ in new]
-        credits_ = self._credits
-        credits_[start:] = await directory.stamped(list(zip(credits_[start:], said, strict=True)))
-        for place, facts in self._facts.items():  # ascending, and an order's place is before its refunds'
-            credits_[place] = credits_[place]._replace(
-                facts=facts if isinstance(facts, Facts) else credits_[facts].facts
-            )
-        self._facts.clear()
-        return list(zip(new, credits_[start:], strict=True))
+        places = [(given.guide_id, given.link, mentioned(event.get("properties"))) for _, event, _, given in new]
+        missing = set(places).difference(self._facts)
+        if missing:
+            self._facts |= await directory.facts(missing)
+        facts = [self._facts[place] for place in places]
+        for number, given in self._given.items():  # ascending, and an order's place is before its refunds'
+            facts[number] = facts[given] if isinstance(given, int) else given
+        kept = [(*one[:-1], _stamped(one[-1], its)) for one, its in zip(new, facts, strict=True)]
+        for order_id, place in self._new_orders.items():
+            self._orders[order_id] = kept[place][-1]
+        self._new_orders.clear()
+        self._given.clear()
+        return kept
+
+
+def _stamped(credit: Credit, facts: Facts) -> Credit:
+    return Credit(
+        credit.rule,
+        credit.confidence,
+        credit.guide_id,
+        credit.link,
+        credit.variant,
+        credit.click,
+        credit.first,
+        facts,
+    )
 
 
 @dataclass(slots=True)
@@ -111,7 +129,7 @@ class Taken:
     erased: list[Conversion] = field(default_factory=list)
     """Those of type `erased`."""
 
-    def add(self, some: Collection[tuple[Kept, Credit]]) -> None:
+    def add(self, some: Collection[Kept]) -> None:
         """Take in some more."""
         raw = [
             RawConversion(
@@ -124,7 +142,7 @@ class Taken:
                 one.time_ms < self.closed_before,
                 one.retransmitted,
             )
-            for (one, event, error), given in some
+            for one, event, error, given in some
         ]
         self.number += len(raw)
         self.rows.append(conversion_block(raw, partition=self.partition, received_ms=self.received_ms))

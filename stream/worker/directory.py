@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
-from schemas.attribution import Credit
 from schemas.windows import Facts
 from stream.base import metrics
 from stream.base.clock import Clock
@@ -25,6 +24,10 @@ _FRESH_MS: Final = 30_000
 """Store of a guide, campaign of a link: a change may take so long to be stamped on conversions."""
 _NEW_MS: Final = 60_000
 _AGAIN_S: Final = 0.25
+
+
+Place = tuple[str, str, Facts]
+"""Credited guide, credited link, and what the event names itself, which counts where its link has none."""
 
 
 class _Read(NamedTuple):
@@ -75,14 +78,11 @@ class Directory:
         self._by_number.trim()
         return found
 
-    async def stamped(self, credits_: Collection[tuple[Credit, Facts]]) -> list[Credit]:
-        """Credits with their facts; those that an event names itself count where its link has none."""
-        keys = [(credit.guide_id, credit.link, named) for credit, named in credits_]
-        wanted = set(keys)
+    async def facts(self, wanted: Collection[Place]) -> dict[Place, Facts]:
+        """What is stamped on credits of these places."""
         links = await self._links_by_code({link for _, link, _ in wanted if link})
         guides = await self._guides_of({guide_id for guide_id, _, _ in wanted if guide_id})
-        facts = {key: _facts(guides.get(key[0]), links.get(key[1]), key[2]) for key in wanted}
-        return [Credit(*credit[:-1], facts[key]) for (credit, _), key in zip(credits_, keys, strict=True)]
+        return {place: _facts(guides.get(place[0]), links.get(place[1]), place[2]) for place in wanted}
 
     def _holds(self, number: int, click_ms: int) -> bool:
         read = self._by_number.get(number)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from msgspec import structs
 
 from schemas.attribution import Credit, Touch
 from schemas.conversions import Conversion, conversion_key, decode_conversion, encode_conversion
@@ -303,7 +304,7 @@ class Expected:
         if withdrawn(known, time_ms):
             event, given = withheld(event), nameless(given)
         if not paid:
-            given = given._replace(facts=facts_of(given, event))
+            given = structs.replace(given, facts=facts_of(given, event))
         if event["type"] == PAID:
             self._orders.setdefault(event["order_id"], given)
         if who:

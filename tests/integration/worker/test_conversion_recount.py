@@ -62,7 +62,7 @@ async def raw(migrated: ClickHouse) -> list[RawConversion]:
     rng = random.Random(5)
     events = [an_event(rng, offset) for offset in range(COUNT)]
     await insert(migrated, events, AT_MS + 1)
-    zombies = [replace(one, credit=one.credit._replace(guide_id="zombie")) for one in events[100:160]]
+    zombies = [replace(one, credit=replace(one.credit, guide_id="zombie")) for one in events[100:160]]
     await insert(migrated, zombies, AT_MS)
     return events
 

@@ -31,7 +31,7 @@ def test_the_defaults_of_the_settings_are_the_look_backs_of_the_domain() -> None
 def test_a_token_comes_first() -> None:
     clicked = touch(AT_MS - DAY_MS, "t", guide="g9")
     everything = Evidence(clicked, "", known(touch(AT_MS - 1, "c")), touch(AT_MS - 1, "v"), [touch(AT_MS - 1, "g")])
-    assert of(everything)[:6] == ("token", 1.0, "g9", "a8Xk2Pq", "", clicked)
+    assert of(everything) == Credit("token", 1.0, "g9", "a8Xk2Pq", "", clicked, clicked)
 
 
 def test_the_token_of_a_campaign_link_credits_the_link_and_no_guide() -> None:
@@ -57,8 +57,7 @@ def test_the_customers_last_touch_before_the_event_is_credited_and_the_first_is_
     touches = [touch(AT_MS - days * DAY_MS, str(days), guide=f"g{days}") for days in (95, 60, 20)]
     after = touch(AT_MS + 1, "after")
     result = of(Evidence(customer=known(*touches, after), visitor=touch(AT_MS - 1, "v")))
-    assert result[:4] == ("customer", 0.9, "g20", "a8Xk2Pq")
-    assert (result.click, result.first) == (touches[2], touches[1])
+    assert result == Credit("customer", 0.9, "g20", "a8Xk2Pq", "", touches[2], touches[1])
 
 
 @pytest.mark.parametrize(
