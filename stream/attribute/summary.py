@@ -47,7 +47,7 @@ def summaries(states: Sequence[CustomerState], contact_ms: int) -> Columns:
         "last_order_at": _moments(states, attrgetter("last_order_at")),
         "orders": [state.orders for state in states],
         "payments": [state.payments for state in states],
-        "paid_orders": [tuple(sorted(state.paid_orders.items())) for state in states],
+        "paid_orders": [tuple(sorted(paid.items())) if (paid := state.paid_orders) else () for state in states],
         "revenue": _sums(states, attrgetter("revenue")),
         "refunds": _sums(states, attrgetter("refunds")),
         "margin": _sums(states, attrgetter("margin")),
