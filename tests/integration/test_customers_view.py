@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.customers import CustomerRow, CustomerState, Relation
+from schemas.customers import ORDERS, CustomerRow, CustomerState, Relation, order_key
 from stream.attribute.customer import apply, merge
 from stream.attribute.summary import summary
 from stream.base.settings import load
@@ -113,6 +113,17 @@ async def test_customers_are_merged_as_states_are(
     for person, states in by_person.items():
         want = expected(summary(merge(states), CONTACT_MS))
         assert found[person] == {name: want[name] for name in COLUMNS}, person
+
+
+async def test_very_many_orders_of_several_rows_are_counted_as_states_count_them(migrated: ClickHouse) -> None:
+    stories = [range(ORDERS - 20), range(ORDERS - 40, ORDERS + 90), [*range(30), *range(ORDERS + 80, ORDERS + 100)]]
+    parts = [customer(*((event("order_paid", order_id=f"o{n}"), n) for n in story)) for story in stories]
+    await insert_states(migrated, [Known("c1", number, 7, state) for number, state in enumerate(parts)])
+    whole = merge(parts)
+    assert ORDERS + 100 < whole.orders < whole.payments
+    assert await migrated.query("SELECT orders, payments, first_order FROM customers") == [
+        (whole.orders, whole.payments, order_key("o0"))
+    ]
 
 
 async def test_another_number_of_hours_makes_other_contacts_of_all_customers_at_once(
