@@ -7,12 +7,12 @@ Test vectors: `schemas/golden/tokens.json`.
 """
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
+
+import msgspec
 
 VERSION = 1
 EPOCH_MS = 1_577_836_800_000
@@ -22,15 +22,22 @@ COUNTERS = 1 << 22
 EDGES = 1 << 10
 _HEAD = Struct(">BIBII")  # the five bytes of time are split into one and four
 _LENGTH = _HEAD.size + MAC_BYTES
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 class MalformedTokenError(ValueError):
     """Not a click token of ours: wrong length, alphabet, version, key or MAC."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class UnknownKeyError(MalformedTokenError):
+    """It has a token's form and names a key that is not there."""
+
+
+class ForgedTokenError(MalformedTokenError):
+    """It has a token's form, and the MAC is not its key's."""
+
+
+class Token(msgspec.Struct, frozen=True, gc=False):
     """What a click token says."""
 
     link_number: int
@@ -56,22 +63,22 @@ class Signer:
         head = _HEAD.pack(self._first, link_number, ms >> 32, ms & 0xFFFFFFFF, self._edge | counter & (COUNTERS - 1))
         mac = self._hash.copy()
         mac.update(head)
-        # What urlsafe_b64encode does, in a third of its time.
-        return b2a_base64(head + mac.digest())[:TEXT_LENGTH].translate(_URL_SAFE).decode("ascii")
+        return _encoded(head + mac.digest()).decode("ascii")
 
 
 def verify(text: str, keys: Mapping[int, bytes]) -> Token:
     """Check a token and read it. `keys` maps key id to key; the MAC is compared in constant time.
 
     Raises:
-        MalformedTokenError: it is not a token that one of the keys made.
+        MalformedTokenError: it is not a token that one of the keys made; `UnknownKeyError` and `ForgedTokenError` when
+            it looks like one.
     """
     token, head, mac = _read(text)
     key = keys.get(token.key_id)
     if key is None:
-        raise MalformedTokenError(f"unknown key id {token.key_id}")
+        raise UnknownKeyError(f"unknown key id {token.key_id}")
     if not hmac.compare_digest(mac, blake2b(head, key=key, digest_size=MAC_BYTES).digest()):
-        raise MalformedTokenError("the MAC does not match")
+        raise ForgedTokenError("the MAC does not match")
     return token
 
 
@@ -89,11 +96,12 @@ def _read(text: str) -> tuple[Token, bytes, bytes]:
     if len(text) != TEXT_LENGTH:
         raise MalformedTokenError(f"a click token has {TEXT_LENGTH} characters, this has {len(text)}")
     try:
-        raw = urlsafe_b64decode(text + "==")
+        written = text.encode("ascii")
+        raw = a2b_base64(written.translate(_STANDARD) + b"==")
     except ValueError as error:
         raise MalformedTokenError("not base64url") from error
     # Non-canonical text (stray low bits, characters that the decoder skips) would give one click two names.
-    if len(raw) != _LENGTH or urlsafe_b64encode(raw)[:TEXT_LENGTH].decode("ascii") != text:
+    if len(raw) != _LENGTH or _encoded(raw) != written:
         raise MalformedTokenError("not base64url in its one canonical form")
     head, mac = raw[: _HEAD.size], raw[_HEAD.size :]
     first, link_number, high, low, counter = _HEAD.unpack(head)
@@ -102,3 +110,8 @@ def _read(text: str) -> tuple[Token, bytes, bytes]:
         raise MalformedTokenError(f"unknown token version {version}")
     token = Token(link_number, EPOCH_MS + (high << 32 | low), counter >> 22, counter & (COUNTERS - 1), key_id)
     return token, head, mac
+
+
+def _encoded(raw: bytes) -> bytes:
+    """What urlsafe_b64encode does, in a third of its time."""
+    return b2a_base64(raw)[:TEXT_LENGTH].translate(_URL_SAFE)

@@ -14,7 +14,7 @@ from schemas.money import units
 from schemas.token import MalformedTokenError, unverified
 from schemas.windows import Facts
 from stream.sink import external
-from stream.sink.binary import Fragments, blob, text, texts
+from stream.sink.binary import LENGTHS, Fragments, blob, text, texts
 from stream.sink.clickhouse import ClickHouse
 
 CONVERSION_COLUMNS: Final = (
@@ -31,7 +31,6 @@ _FIXED = Struct("<qqqHQqqf???")
 _CLICK_TIME = Struct("<?q")
 _NO_CLICK_TIME: Final = b"\x01"
 """NULL: a flag without a value behind it."""
-_EMPTY: Final = text("")
 _NO_PROPERTIES: Final = text("{}")
 
 
@@ -57,7 +56,6 @@ def conversion_block(conversions: Iterable[RawConversion], *, partition: int, re
         get: Callable[..., str] = event.get  # type: ignore[assignment] # of texts alone
         click, first = credit.click, credit.first
         amount, margin = get("amount"), get("margin")
-        customer, visitor, order, token = get("customer_id"), get("visitor_id"), get("order_id"), get("token")
         amounts = units(amount) if amount else 0, units(margin) if margin else 0
         flags = raw.late, raw.retransmitted, raw.time_ms != event["occurred_at"]
         properties = event.get("properties")
@@ -67,19 +65,34 @@ def conversion_block(conversions: Iterable[RawConversion], *, partition: int, re
             ),
             _CLICK_TIME.pack(False, click.at_ms) if click else _NO_CLICK_TIME,  # noqa: FBT003 - the NULL flag
             _CLICK_TIME.pack(False, first.at_ms) if first else _NO_CLICK_TIME,  # noqa: FBT003
-            text(event["event_id"]),
-            text(customer) if customer else _EMPTY,
-            text(visitor) if visitor else _EMPTY,
-            text(order) if order else _EMPTY,
-            text(token) if token else _EMPTY,
-            text(click.click_id) if click else _EMPTY,
-            text(first.click_id) if first else _EMPTY,
+            _ids(
+                event["event_id"],
+                get("customer_id", ""),
+                get("visitor_id", ""),
+                get("order_id", ""),
+                get("token", ""),
+                click.click_id if click else "",
+                first.click_id if first else "",
+            ),
             blob(orjson.dumps(properties)) if properties else _NO_PROPERTIES,
             _acts[event["type"], get("guide_id", ""), get("currency", ""), get("link", ""), raw.token_error],
             _credits[credit.rule, credit.guide_id, credit.link, credit.variant, *credit.facts],
             _places[first.guide_id, first.link, first.variant] if first else _NO_PLACE,
         )
     return b"".join(out)
+
+
+def _ids(event: str, customer: str, visitor: str, order: str, token: str, click: str, first: str) -> bytes:
+    """`texts` of them, in a third of its time where they are short and ASCII: this is done for every row."""
+    try:
+        written = (
+            f"{LENGTHS[len(event)]}{event}{LENGTHS[len(customer)]}{customer}{LENGTHS[len(visitor)]}{visitor}"
+            f"{LENGTHS[len(order)]}{order}{LENGTHS[len(token)]}{token}"
+            f"{LENGTHS[len(click)]}{click}{LENGTHS[len(first)]}{first}"
+        )
+    except IndexError:
+        return texts((event, customer, visitor, order, token, click, first))
+    return written.encode() if written.isascii() else texts((event, customer, visitor, order, token, click, first))
 
 
 _acts, _credits, _places = Fragments(texts), Fragments(texts), Fragments(texts)

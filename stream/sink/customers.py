@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from schemas.customers import CustomerState, decode_state, encode_state
 from stream.sink import external, native
-from stream.sink.binary import texts
+from stream.sink.binary import blob_column, text_column, texts
 from stream.sink.clickhouse import ClickHouse
 
 _MOMENTS: Final = (
@@ -75,11 +75,11 @@ def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *,
     orders, payments = native.transposed(chain.from_iterable(said["paid_orders"]), 2)
     tags, changed, are_set = native.transposed(chain.from_iterable(said["tags"]), 3)
     columns = {
-        "customer_id": ("String", texts(ids)),
+        "customer_id": ("String", text_column(ids)),
         "kafka_partition": ("UInt16", native.numbers("H", partitions)),
         "version": ("UInt64", native.numbers("Q", versions)),
         "updated_at": (native.TIME, native.numbers("q", [updated_ms] * len(known))),
-        "state": ("String", native.blobs(map(encode_state, states))),
+        "state": ("String", blob_column(list(map(encode_state, states)))),
         "relations": (
             _RELATIONS,
             native.ends(said["relations"])
@@ -100,7 +100,7 @@ def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *,
         "paid_orders": (_PAID, native.ends(said["paid_orders"]) + texts(orders) + native.numbers("Q", payments)),
         **{name: (native.MONEY, native.numbers("q", said[name])) for name in ("revenue", "refunds", "margin")},
         **{name: (native.NULLABLE_TIME, native.nullable_times(said[name])) for name in _MOMENTS},
-        **{name: ("String", texts(said[name])) for name in _IDS},
+        **{name: ("String", text_column(said[name])) for name in _IDS},
         **{name: ("String", native.words(said[name])) for name in _WORDS},
     }
     return native.block([native.Column(name, *columns[name]) for name in CUSTOMER_COLUMNS], len(known))

@@ -25,7 +25,7 @@ class Table(NamedTuple):
 
 def texts(values: Iterable[str]) -> Table:
     """Some texts; the column is `value`."""
-    return Table("value String", binary.texts(values))
+    return Table("value String", binary.text_column(list(values)))
 
 
 def numbers(values: Iterable[int]) -> Table:

@@ -10,7 +10,7 @@ from operator import not_
 from struct import pack
 from typing import Any, Final, NamedTuple
 
-from stream.sink.binary import Fragments, blob, length, text
+from stream.sink.binary import Fragments, length, text
 
 TIME: Final = "DateTime64(3, 'UTC')"
 NULLABLE_TIME: Final = f"Nullable({TIME})"
@@ -47,11 +47,6 @@ def words(values: Iterable[str]) -> bytes:
 
 
 _words: Final = Fragments(text)
-
-
-def blobs(values: Iterable[bytes]) -> bytes:
-    """Strings of bytes."""
-    return b"".join(map(blob, values))
 
 
 def ends(arrays: Iterable[Sequence[Any]]) -> bytes:

@@ -29,14 +29,15 @@ from stream.base import metrics
 from stream.base.clock import Clock
 from stream.sink.conversions import CONVERSION_COLUMNS, RawConversion, at_places
 from stream.sink.rows import DeadLetter
+from stream.worker.asked import Asked
 from stream.worker.attributed import Outbox
 from stream.worker.claims import Claims
-from stream.worker.clicks_before import Clicks, ClicksBefore, may_follow
+from stream.worker.clicks_before import Clicks, ClicksBefore
 from stream.worker.credited import Credited, Incoming, Taken
 from stream.worker.customers import Customers
 from stream.worker.dead_letters import DeadLetters
 from stream.worker.directory import Directory
-from stream.worker.erased import ErasedPeople, Piece, Renamed, customers_in, leave_windows
+from stream.worker.erased import ErasedPeople, Piece, Renamed, leave_windows
 from stream.worker.fates import Fates, RejectLimit, dead_letter, duplicates_in, read_mark
 from stream.worker.orders import Orders, with_customers
 from stream.worker.path import check_clock
@@ -110,41 +111,45 @@ class ConversionPath:
         check_clock(batch[0], CONVERSIONS)
         good: list[Incoming] = []
         rejected: list[DeadLetter] = []
+        asked = Asked()
         seconds = 0.0
         async with self.working:
             async for some in turns(batch):
                 started = perf_counter()
-                self._decode(some, good, rejected)
+                decoded = self._decode(some, rejected)
+                asked.add(decoded)
+                good += decoded
                 seconds += perf_counter() - started
         metrics.STAGE_SECONDS.labels("decode_conversions").observe(seconds)
         self._limit.check(len(batch), rejected)
-        for piece in await self.erased.pieces(Piece(batch, good, rejected), lane.partition):
-            await self._take(piece, lane)
+        for piece in await self.erased.pieces(Piece(batch, good, rejected), asked.erasing, lane.partition):
+            await self._take(piece, asked if piece.events is good else Asked.of(piece.events), lane)
 
-    async def _take(self, piece: Piece[Incoming], lane: LaneState) -> None:
+    async def _take(self, piece: Piece[Incoming], asked: Asked, lane: LaneState) -> None:
         batch, came, rejected = piece
-        ids = [one.event["event_id"] for one in came]
-        good, renamed = came, Renamed({})
-        if self.erased.concern(came):
+        good, ids, offsets, renamed = came, asked.ids, asked.offsets, Renamed({})
+        if self.erased.known or asked.erasing:
             good = [self._without_erased(one) for one in came]
             renamed = Renamed.of(came, good, self.erased.known)
-        asked = renamed.words.union(ids)
-        async with self._claims.of(asked):
+            asked = Asked.of(good)
+        words = renamed.words.union(ids)
+        async with self._claims.of(words):
             # Nearly all of them are new: what they need is asked for at once with whether they are.
             found, tokens, _ = await asyncio.gather(
-                self._sink.known(CONVERSIONS, asked),
-                self._tokens.read(one.event["token"] for one in good if one.event.get("token")),
-                lane.customers.load(customers_in([one.event for one in good])),
+                self._sink.known(CONVERSIONS, words),
+                self._tokens.read(asked.tokens),
+                lane.customers.load(asked.customers),
             )
             rows = renamed.rows(found)
-            decided = await self._decided(rows, good, lane.partition)
-            offsets = [one.offset for one in good]
+            decided = await self._decided(rows, offsets, lane.partition)
             duplicates = duplicates_in(ids, offsets, lane.partition, [one not in decided for one in offsets], rows)
-            gone = {one.offset for one in duplicates}
-            accepted = [one for one in good if one.offset not in gone]
+            if duplicates:
+                gone = {one.offset for one in duplicates}
+                good = [one for one in good if one.offset not in gone]
+                asked = Asked.of(good)
             received_ms = self._clock()
             taken = Taken(lane.partition, received_ms, lane.windows.closed_before)
-            await self._credit_all(accepted, decided, tokens, lane.customers, taken)
+            await self._credit_all(good, asked, decided, tokens, lane.customers, taken)
 
             noted = renamed.duplicates(duplicates, found)
             await self._dead_letters.write(CONVERSIONS, lane.partition, rejected, noted, received_ms)
@@ -159,8 +164,9 @@ class ConversionPath:
         lane.outbox.add(lane.windows.batch, next_offset, taken.told)
         lane.fates.count(consumed=len(batch), rejected=rejected, duplicates=len(duplicates))
 
-    def _decode(self, batch: Sequence[Any], good: list[Incoming], rejected: list[DeadLetter]) -> None:
+    def _decode(self, batch: Sequence[Any], rejected: list[DeadLetter]) -> list[Incoming]:
         """Decode and validate Kafka records, and leave out what names a person."""
+        good: list[Incoming] = []
         for record in batch:
             appended = record.timestamp
             try:
@@ -172,23 +178,25 @@ class ConversionPath:
             else:
                 time_ms = min(event["occurred_at"], appended)
                 good.append(Incoming(event, record.offset, appended, time_ms, again))
+        return good
 
     def _without_erased(self, one: Incoming) -> Incoming:
         event = self.erased.without(one.event, one.time_ms)
         return one if event is one.event else structs.replace(one, event=event)
 
     async def _decided(
-        self, rows: Mapping[str, Collection[tuple[int, int]]], good: Sequence[Incoming], partition: int
+        self, rows: Mapping[str, Collection[tuple[int, int]]], offsets: Sequence[int], partition: int
     ) -> dict[int, RawConversion]:
         """Raw rows of these very events, by offset: a zombie's, written after this lane asked how far they reach."""
         there = set(chain.from_iterable(rows.values()))
-        mine = there.intersection((partition, one.offset) for one in good) if there else there
+        mine = there.intersection((partition, one) for one in offsets) if there else there
         found = await self._sink.ask("read_back", lambda ch: at_places(ch, mine)) if mine else []
         return {one.offset: one for one in found}
 
     async def _credit_all(
         self,
         accepted: Sequence[Incoming],
+        asked: Asked,
         decided: Mapping[int, RawConversion],
         tokens: Mapping[str, Read],
         customers: Customers,
@@ -196,19 +204,26 @@ class ConversionPath:
     ) -> None:
         """Whom each is credited to; the customers' states take them in, in their order."""
         started = perf_counter()
-        orders = await self._orders.stored([one.event for one in accepted])
-        events = with_customers([one.event for one in accepted], orders, taken.partition)
-        whole = [_changed(one, event, decided.get(one.offset)) for one, event in zip(accepted, events, strict=True)]
-        # Those who came in with that: customers of refunded orders, pseudonyms.
-        await customers.load(
-            customers_in([one.event for one, came in zip(whole, accepted, strict=True) if one is not came])
-        )
-        known = await self._known(whole, tokens, customers)
+        of_orders = [one.event for one in asked.of_orders]
+        orders = await self._orders.stored(of_orders)
+        named_by_orders = with_customers(of_orders, orders, taken.partition)
+        changed = {
+            one.offset: event
+            for one, event in zip(asked.of_orders, named_by_orders, strict=True)
+            if event is not one.event
+        }
+        if changed or decided:
+            came = accepted
+            accepted = [_changed(one, changed.get(one.offset, one.event), decided.get(one.offset)) for one in came]
+            asked = Asked.of(accepted)
+            # Those who came in with that: customers of refunded orders, pseudonyms.
+            await customers.load(asked.customers)
+        known = await self._known(asked.following, tokens, customers)
         metrics.STAGE_SECONDS.labels("look_up").observe(perf_counter() - started)
         found = Credited(taken.partition)
         async with self.working:
             started = perf_counter()
-            async for some in turns(whole):
+            async for some in turns(accepted):
                 for one in some:
                     if one.offset in decided:
                         _credit_again(one, decided[one.offset], customers, found)
@@ -217,14 +232,12 @@ class ConversionPath:
                 taken.add(await found.stamped(self._directory))
         metrics.STAGE_SECONDS.labels("attribute").observe(perf_counter() - started)
 
-    async def _known(self, accepted: Sequence[Incoming], tokens: Mapping[str, Read], customers: Customers) -> Known:
+    async def _known(self, following: Sequence[Incoming], tokens: Mapping[str, Read], customers: Customers) -> Known:
         # Clicks are looked for where neither the token nor what is known of the customer names one.
         without = [
             (one.event, one.time_ms)
-            for one in accepted
-            if may_follow(one.event)
-            and not named(one.event, one.time_ms, tokens).click
-            and not self._explained(one, customers)
+            for one in following
+            if not named(one.event, one.time_ms, tokens).click and not self._explained(one, customers)
         ]
         return Known(tokens, await self._clicks.find(without))
 

@@ -66,19 +66,14 @@ class ErasedPeople:
         found = await self._sink.ask("erasures", rows.erased)
         self.known = Erasures(self._keys, (Erasure(*row) for row in found), new_pseudonym=new_pseudonym)
 
-    def concern(self, events: Sequence[Decoded]) -> bool:
-        """Whether any of these events may have to be kept another way than it came."""
-        return bool(self.known) or any(one.event["type"] == ERASED for one in events)
-
     def without(self, event: Conversion, time_ms: int) -> Conversion:
         """The event as it is kept: one of type `erased` is taken note of, in others no erased person is named."""
         if event["type"] == ERASED:
             self.known.learn(event)
         return self.known.rewritten(event, time_ms)
 
-    async def pieces(self, batch: Piece[Event], partition: int) -> list[Piece[Event]]:
-        """A batch in pieces, see `cuts`."""
-        erasing = [one for one in batch.events if one.event["type"] == ERASED]
+    async def pieces(self, batch: Piece[Event], erasing: Sequence[Event], partition: int) -> list[Piece[Event]]:
+        """A batch in pieces, see `cuts`; `erasing` are its events of type `erased`."""
         if not erasing:
             return [batch]
         ids, offsets = [one.event["event_id"] for one in erasing], [one.offset for one in erasing]

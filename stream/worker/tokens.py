@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from schemas.attribution import Touch
 from schemas.conversions import Conversion
-from schemas.token import MalformedTokenError, Token, unverified, verify
+from schemas.token import ForgedTokenError, MalformedTokenError, Token, UnknownKeyError, verify
 from stream.attribute.credit import leads_to
 from stream.sink import lookups
 from stream.sink.lookups import ClickFacts, LinkFacts
@@ -30,15 +30,13 @@ class Read(NamedTuple):
 def check(text: str, keys: Mapping[int, bytes]) -> Token | str:
     """The token that one of the keys made, or a word for what is wrong with it."""
     try:
-        claimed = unverified(text)
+        return verify(text, keys)
+    except UnknownKeyError:
+        return UNKNOWN_KEY
+    except ForgedTokenError:
+        return FORGED
     except MalformedTokenError:
         return MALFORMED
-    if claimed.key_id not in keys:
-        return UNKNOWN_KEY
-    try:
-        return verify(text, keys)
-    except MalformedTokenError:
-        return FORGED
 
 
 NOT_THERE: Final = Read(None, "")
