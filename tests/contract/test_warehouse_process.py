@@ -51,6 +51,29 @@ def test_every_acknowledged_row_survives_kill_9(tmp_path: Path) -> None:
             assert "other" in client.post("/", content="SHOW DATABASES").text
 
 
+def test_small_parts_are_few_files_and_stay_so_when_they_are_merged_and_changed(tmp_path: Path) -> None:
+    def files() -> list[Path]:
+        return [file for file in tmp_path.rglob("store/**/all_*/**/*") if file.is_file()]
+
+    with running(tmp_path) as started, writer(started) as client:
+        client.post(
+            "/",
+            content="CREATE TABLE t (a UInt64, s String, INDEX words s TYPE bloom_filter GRANULARITY 1, "
+            "PROJECTION last (SELECT s, max(a) GROUP BY s)) ENGINE = MergeTree ORDER BY a",
+        )
+        for start in (0, 1_000):
+            content = f"INSERT INTO t SELECT number, toString(number % 7) FROM numbers({start}, 1000)"
+            assert client.post("/", content=content).status_code == 200
+        assert len(files()) == 2 * 2
+        assert client.post("/", content="OPTIMIZE TABLE t FINAL").status_code == 200
+        content = "ALTER TABLE t DELETE WHERE a % 2 = 0 SETTINGS mutations_sync = 2"
+        assert client.post("/", content=content).status_code == 200
+        stored = "SELECT DISTINCT part_storage_type FROM system.parts WHERE table = 't' AND active"
+        assert client.post("/", content=stored).text == "Packed\n"
+    with running(tmp_path) as again, writer(again) as client:
+        assert client.post("/", content="SELECT count(), max(a) FROM t WHERE s = '3'").text.split() == ["143", "1991"]
+
+
 def test_a_second_process_on_the_same_data_is_told_so(tmp_path: Path) -> None:
     with running(tmp_path):
         assert "is in use by another warehouse" in refused(tmp_path)

@@ -56,9 +56,15 @@ _CONFIG: Final = """<clickhouse>
   <mark_cache_size>{cache}</mark_cache_size>
   <primary_index_cache_size>{cache}</primary_index_cache_size>
   <index_mark_cache_size>{cache}</index_mark_cache_size>
+  <merge_tree><min_bytes_for_full_part_storage>{packed}</min_bytes_for_full_part_storage></merge_tree>
   <logger><level>none</level></logger>
 </clickhouse>
 """
+
+
+_PACKED_BYTES: Final = 64 << 20
+"""A part of less, before compression, is one file and one for each projection, not dozens: ext4 looks at every inode
+that was freed in the last minutes before it gives one out, which took 5.8 us of processor a click, and takes 0.5."""
 
 
 def write_users(path: Path, databases: Iterable[str], query_memory: int) -> None:
@@ -81,5 +87,7 @@ def write_users(path: Path, databases: Iterable[str], query_memory: int) -> None
 
 def write_config(path: Path, users: Path, memory_bytes: int) -> None:
     """Write the server's configuration file; the caches take a share of the memory, not the engine's 5 GB each."""
-    text = _CONFIG.format(users=users, memory=memory_bytes, half=memory_bytes // 2, cache=memory_bytes // 16)
+    text = _CONFIG.format(
+        users=users, memory=memory_bytes, half=memory_bytes // 2, cache=memory_bytes // 16, packed=_PACKED_BYTES
+    )
     path.write_text(text, encoding="utf-8")
