@@ -134,7 +134,7 @@ class CustomerRow(NamedTuple):
     referred_by: str
 
 
-_HEAD: Final = b'{"v":%d' % STATE_VERSION
+_HEAD: Final = f'{{"v":{STATE_VERSION}'
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 _decoder: Final = msgspec.json.Decoder(CustomerState)
 
@@ -150,11 +150,10 @@ def decode_state(value: bytes | str) -> CustomerState:
     Raises:
         UnreadableStateError: it is of another version, or damaged.
     """
-    written = value.encode() if isinstance(value, str) else value
     # The decoder would take any object without a version for an empty state.
-    if not written.startswith(_HEAD):
-        raise UnreadableStateError(f"the state of a customer cannot be read: it does not start with {_HEAD.decode()}")
+    if not (value.startswith(_HEAD) if isinstance(value, str) else value.startswith(_HEAD.encode())):
+        raise UnreadableStateError(f"the state of a customer cannot be read: it does not start with {_HEAD}")
     try:
-        return _decoder.decode(written)
+        return _decoder.decode(value)
     except (msgspec.MsgspecError, ValueError) as error:
         raise UnreadableStateError(f"the state of a customer cannot be read: {error}") from error

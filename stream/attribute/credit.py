@@ -71,12 +71,15 @@ def leads_to(click: Touch, time_ms: int) -> bool:
     return click.at_ms <= time_ms + SKEW_MS
 
 
-def touches_before(customer: CustomerState, time_ms: int, lookback: LookBack) -> list[Touch]:
+def touches_before(customer: CustomerState, time_ms: int, lookback: LookBack) -> Sequence[Touch]:
     """The customer's own clicks that an event may follow from, ascending: with any, no other evidence is asked for."""
-    if not customer.touches:  # as with most customers: this is asked for every event
-        return []
+    touches = customer.touches
+    if not touches:  # as with most customers: this is asked for every event
+        return ()
     since_ms = time_ms - lookback.customer_ms
-    return [touch for touch in customer.touches if since_ms <= touch.at_ms <= time_ms]
+    if since_ms <= touches[0][0] and touches[-1][0] <= time_ms:
+        return touches
+    return [touch for touch in touches if since_ms <= touch.at_ms <= time_ms]
 
 
 def credit(event: Conversion, time_ms: int, evidence: Evidence, lookback: LookBack) -> Credit:
@@ -92,7 +95,7 @@ def credit(event: Conversion, time_ms: int, evidence: Evidence, lookback: LookBa
         The credit without its facts, which the caller stamps. The first touch is the earliest that is known of the
         customer within the look-back, or the credited click.
     """
-    known = touches_before(evidence.customer, time_ms, lookback) if evidence.customer else []
+    known = touches_before(evidence.customer, time_ms, lookback) if evidence.customer else ()
     latest_ms = time_ms + SKEW_MS
     token, visitor = evidence.token, evidence.visitor
     if token is not None and leads_to(token, time_ms):

@@ -155,7 +155,7 @@ async def known(clickhouse: ClickHouse, table: RawTable, event_ids: Iterable[str
     # Neither DISTINCT nor ORDER BY: both are done in the order of the table, for which no projection is used.
     rows = await clickhouse.query(
         f"SELECT {name}, kafka_partition, kafka_offset FROM {table} WHERE {name} IN ids",
-        tables={"ids": texts(sorted(set(event_ids)))},
+        tables={"ids": texts(set(event_ids))},
     )
     found: dict[str, set[tuple[int, int]]] = {}
     for event_id, partition, offset in rows:

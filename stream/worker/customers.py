@@ -6,8 +6,9 @@ and other ids of the same person add is read for credit only, and may be a minut
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from schemas.attribution import Touch
 from schemas.conversions import Conversion
@@ -34,14 +35,13 @@ _IDS_OF_ONE: Final = 64
 """Ids of one person that are followed; more would be an attack, or a mistake."""
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, gc=False):
     state: CustomerState
     version: int
     """The highest offset of this partition that is in the state."""
     read_ms: int = 0
     """When `others` and `aliases` were read."""
-    others: list[CustomerState] = field(default_factory=list)
+    others: Sequence[CustomerState] = ()
     """What other partitions know of this id."""
     aliases: tuple[str, ...] = ()
     """Other ids of the same person."""
