@@ -2,6 +2,7 @@
 and how long it takes to restate ten thousand late windows.
 
 Half of the events are of some ten thousand customers who are busy today, the others of anybody, whom no cache holds.
+There are enough of them for the caches to be full and the first merges to run: the first 250,000 are faster by half.
 """
 
 import asyncio
@@ -37,8 +38,8 @@ from tests.bench.worker import WARM_UP, Result, machine, rate_of, rival, show
 from tests.support.ledger import all_committed
 from tests.support.workers import running
 
-EVENTS = int(os.environ.get("BENCH_EVENTS", "400000"))
-PLAIN_EVENTS = EVENTS // 20
+EVENTS = int(os.environ.get("BENCH_EVENTS", "800000"))
+PLAIN_EVENTS = EVENTS // 40
 CUSTOMERS = int(os.environ.get("BENCH_CUSTOMERS", "1000000"))
 BUSY = 20_000
 CLICKS = 500_000
