@@ -39,6 +39,11 @@ class WindowRow(NamedTuple):
     facts: Facts
     """Of the row's first click, the one with the lowest offset: those of a link and its owner, which seldom change."""
 
+    @property
+    def key(self) -> tuple[int, str, str, str]:
+        """What no other row of its partition has."""
+        return self[:4]
+
 
 COUNTED: Final[tuple[str, ...]] = ConversionType.__args__  # type: ignore[attr-defined]
 """Types of conversions in the order in which window rows count them; their columns have the same names."""

@@ -56,8 +56,8 @@ class WindowGauges(ABC, Generic[Row]):
 
     def restated(self, before: Iterable[Row], after: Sequence[Row]) -> None:
         """Add what recounted rows say more, or less, than the rows written before."""
-        had = {row[:4]: row for row in before}
-        self.grew(after, [had.get(row[:4]) for row in after])
+        had = {row.key: row for row in before}
+        self.grew(after, [had.get(row.key) for row in after])
 
     def _now(self) -> tuple[int, int]:
         """This moment, and the start of its business day."""

@@ -68,6 +68,15 @@ def test_a_recount_moves_what_was_credited_elsewhere(gauges: StageGauges) -> Non
     assert shown("revenue", guide=NOBODY, window="5m") == 2
 
 
+def test_a_recount_of_one_link_in_two_campaigns_moves_each_by_its_own(gauges: StageGauges) -> None:
+    summer, winter = row(0, order_paid=5), row(0, order_paid=2)._replace(facts=Facts(campaign_id="双十一"))
+    gauges.grew([summer, winter], [None, None])
+    more = row(0, order_paid=3)._replace(facts=winter.facts)
+    gauges.restated([summer, winter], [summer, more])
+    gauges.show()
+    assert shown("conversions", guide="g1", type="order_paid", window="day") == 8
+
+
 def test_minutes_leave(gauges: StageGauges, clock: Clock) -> None:
     gauges.grew([row(0, message_in=4)], [None])
     gauges.show()
