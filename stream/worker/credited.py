@@ -7,21 +7,25 @@ batches, stage after stage, each stage waits for memory.
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import structs
 
 from schemas.attribution import Credit
 from schemas.conversions import Conversion
 from schemas.erasure import ERASED
 from schemas.money import units
 from schemas.topics import CONVERSIONS
-from schemas.windows import Facts
 from stream.aggregate.conversions import ConversionTally, Counting
 from stream.attribute.refund import PAID, Order, refunded_order
 from stream.base import metrics
 from stream.sink.conversions import RawConversion, conversion_block
 from stream.worker.attributed import Record, records
 from stream.worker.directory import Directory, Place, mentioned
+
+if TYPE_CHECKING:
+    from schemas.windows import Facts
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
@@ -91,25 +95,12 @@ class Credited:
         facts = [self._facts[place] for place in places]
         for number, given in self._given.items():  # ascending, and an order's place is before its refunds'
             facts[number] = facts[given] if isinstance(given, int) else given
-        kept = [(*one[:-1], _stamped(one[-1], its)) for one, its in zip(new, facts, strict=True)]
+        kept = [(*one[:-1], structs.replace(one[-1], facts=its)) for one, its in zip(new, facts, strict=True)]
         for order_id, place in self._new_orders.items():
             self._orders[order_id] = kept[place][-1]
         self._new_orders.clear()
         self._given.clear()
         return kept
-
-
-def _stamped(credit: Credit, facts: Facts) -> Credit:
-    return Credit(
-        credit.rule,
-        credit.confidence,
-        credit.guide_id,
-        credit.link,
-        credit.variant,
-        credit.click,
-        credit.first,
-        facts,
-    )
 
 
 @dataclass(slots=True)
