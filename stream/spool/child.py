@@ -22,6 +22,7 @@ from typing import Final
 
 from stream.base import log, settings
 from stream.base.errors import GuidestreamError, UnavailableError
+from stream.base.memory import tune_allocator, tune_collector
 from stream.spool import segments, survey
 from stream.spool.cursor import CursorFile
 from stream.spool.kafka import KafkaPublisher
@@ -145,6 +146,8 @@ def main(directory: str, topic: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.set_blocking(sys.stdout.fileno(), False)
+    tune_collector()
+    tune_allocator()
     config = settings.load()
     log.configure(process="shipper", level=config.log.level)
     # The client logs every try of every connection; changes of state are logged here.

@@ -17,12 +17,12 @@ from stream.base import log, runfile
 from stream.base.admin import AdminServer
 from stream.base.clock import wall_clock
 from stream.base.errors import GuidestreamError, UnavailableError
+from stream.base.memory import tune_allocator, tune_collector
 from stream.base.settings import Settings
 from stream.base.topics import ensure_topics
 from stream.sink.clickhouse import ClickHouse, QueryError
 from stream.worker.app import App, make_app
 from stream.worker.lease import Lease
-from stream.worker.memory import tune_allocator, tune_collector
 from stream.worker.wiring import Parts, make_parts
 
 _NOT_MIGRATED: Final = (60, 81)

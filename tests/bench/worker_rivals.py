@@ -29,6 +29,7 @@ from stream.attribute.credit import Evidence, LookBack, credit
 from stream.attribute.customer import apply as apply_event
 from stream.attribute.summary import summaries
 from stream.base.clock import wall_clock
+from stream.base.memory import tune_allocator, tune_collector
 from stream.base.settings import Settings, load
 from stream.base.token_keys import token_keys
 from stream.enrich.clicks import ClickEnricher
@@ -40,7 +41,6 @@ from stream.sink.rows import CLICK_COLUMNS, ClickColumns, ClickEncoder
 from stream.worker.app import make_app
 from stream.worker.lane import Lane
 from stream.worker.lease import Lease
-from stream.worker.memory import tune_allocator, tune_collector
 from stream.worker.path import decode
 from stream.worker.transport import Consumer
 from stream.worker.wiring import make_parts
