@@ -1,4 +1,4 @@
-"""What is known of a customer: the state that events are applied to, and the columns that show it in SQL.
+"""What is known of a customer: the state that events are applied to. The view `customer_rows` shows it in SQL.
 
 The state is written as one JSON object to `customer_states.state`, with sorted names, so that equal states are equal
 bytes. Times are milliseconds since 1970 UTC, 0 for never; money is integers of ten-thousandths (`schemas.money`). How
@@ -6,7 +6,7 @@ events change it stands in `stream.attribute.customer`.
 """
 
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
@@ -78,60 +78,6 @@ class CustomerState(msgspec.Struct, omit_defaults=True, gc=False, tag_field="v",
 def order_key(order_id: str) -> str:
     """What an order goes by in a state, which outlives the order's rows."""
     return sha256(order_id.encode()).hexdigest()[:_ORDER_KEY]
-
-
-class Relation(NamedTuple):
-    """What is known of a customer and one guide; they are friends now if it was made later than it ended."""
-
-    guide_id: str
-    added_at: int | None
-    ended_at: int | None
-    ended_by: EndedBy | Literal[""]
-
-
-class Tag(NamedTuple):
-    """The last change of one tag."""
-
-    tag: str
-    at: int
-    is_set: bool
-
-
-class CustomerRow(NamedTuple):
-    """The columns of `customer_states` that say what the state says; times in ms, money in ten-thousandths."""
-
-    relations: tuple[Relation, ...]
-    """By guide id, ascending; so `tags` by tag."""
-    first_added_at: int | None
-    first_touch_at: int | None
-    first_click_id: str
-    first_guide_id: str
-    first_link: str
-    first_variant: str
-    last_touch_at: int | None
-    last_click_id: str
-    last_guide_id: str
-    last_link: str
-    last_variant: str
-    messages_in: tuple[int, ...]
-    messages_out: tuple[int, ...]
-    first_contact_at: int | None
-    first_order_at: int | None
-    first_order: str
-    """Its `order_key`."""
-    last_order_at: int | None
-    orders: int
-    payments: int
-    paid_orders: tuple[tuple[str, int], ...]
-    """By `order_key`, ascending: payments."""
-    revenue: int
-    refunds: int
-    margin: int
-    tags: tuple[Tag, ...]
-    consent: Literal["given", "withdrawn", ""]
-    consent_at: int | None
-    last_active_at: int | None
-    referred_by: str
 
 
 _HEAD: Final = f'{{"v":{STATE_VERSION}'

@@ -32,6 +32,101 @@ AS WITH RECURSIVE
 SELECT alias, end AS customer_id FROM ends WHERE end != alias
 COMMENT '客户编号对照 / which id is kept for one that is given up';
 
+-- What the newest state of each customer in each Kafka partition says, read out of its JSON (schemas/customers.py; a test
+-- compares the two). Where the bound on ends of relations was reached, nobody knows whether a relation that is older than
+-- those that are left has ended.
+CREATE OR REPLACE VIEW {database}.customer_rows {on_cluster}
+(
+    customer_id      String                          COMMENT '客户编号 / customer',
+    kafka_partition  UInt16                          COMMENT '消息分区 / Kafka partition',
+    version          UInt64                          COMMENT '版本（已计入的最大位点） / highest offset applied',
+    relations        Array(Tuple(guide_id String, added_at Nullable(DateTime64(3, 'UTC')), ended_at Nullable(DateTime64(3, 'UTC')), ended_by LowCardinality(String)))
+                                                     COMMENT '与导购的好友关系 / per guide: last made, last ended, ended by customer, guide or transfer',
+    first_added_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首次加粉时间 / first friend relation with any guide',
+    first_touch_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首次触达时间 / click of the first touch',
+    first_click_id   String                          COMMENT '首次触达点击 / click of the first touch',
+    first_guide_id   String                          COMMENT '首次触达导购 / guide of the first touch',
+    first_link       String                          COMMENT '首次触达短链 / link of the first touch',
+    first_variant    String                          COMMENT '首次触达测试版本 / arm of the first touch',
+    last_touch_at    Nullable(DateTime64(3, 'UTC'))  COMMENT '最近触达时间 / click of the last touch',
+    last_click_id    String                          COMMENT '最近触达点击 / click of the last touch',
+    last_guide_id    String                          COMMENT '最近触达导购 / guide of the last touch',
+    last_link        String                          COMMENT '最近触达短链 / link of the last touch',
+    last_variant     String                          COMMENT '最近触达测试版本 / arm of the last touch',
+    messages_in      Array(DateTime64(3, 'UTC'))     COMMENT '客户消息时间（有效沟通所需） / messages by the customer, as far as a first effective contact may need them',
+    messages_out     Array(DateTime64(3, 'UTC'))     COMMENT '导购消息时间（有效沟通所需） / messages by guides, as far as a first effective contact may need them',
+    first_order_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '首单时间 / first order paid',
+    first_order      String                          COMMENT '首单（订单编号 SHA-256 前 12 位） / first order: the first 12 digits of the SHA-256 of its id',
+    last_order_at    Nullable(DateTime64(3, 'UTC'))  COMMENT '末单时间 / last order paid',
+    orders           UInt64                          COMMENT '订单数（去重，分次支付计一单） / distinct orders paid, in parts or not',
+    payments         UInt64                          COMMENT '支付笔数 / payments, of which an order may have several',
+    paid_orders      Array(Tuple(order String, payments UInt64))
+                                                     COMMENT '各订单的支付笔数（最多 128 单，订单同 first_order） / payments by order (as in first_order), of more than 128 those with the lowest digits',
+    revenue          Decimal(38, 4)                  COMMENT '支付金额 / amount of orders paid',
+    refunds          Decimal(38, 4)                  COMMENT '退款金额 / amount refunded',
+    margin           Decimal(38, 4)                  COMMENT '毛利（已扣退款） / gross margin net of refunds',
+    tags             Array(Tuple(tag String, at DateTime64(3, 'UTC'), is_set Bool)) COMMENT '标签 / tags, each with its last change',
+    consent          LowCardinality(String)          COMMENT '授权 / given, withdrawn, or empty when never said',
+    consent_at       Nullable(DateTime64(3, 'UTC'))  COMMENT '授权变更时间 / when that was said',
+    last_active_at   Nullable(DateTime64(3, 'UTC'))  COMMENT '最近活跃时间 / last thing the customer did',
+    referred_by      String                          COMMENT '推荐人 / customer who brought this one',
+    referred_at      Nullable(DateTime64(3, 'UTC'))  COMMENT '推荐时间 / when this one was first brought'
+)
+AS SELECT
+    customer_id, kafka_partition, version,
+    arrayMap(
+        r -> (
+            r.1, fromUnixTimestamp64Milli(nullIf(r.2, 0), 'UTC'), fromUnixTimestamp64Milli(nullIf(r.3, 0), 'UTC'), r.4
+        ),
+        arraySort(r -> r.1, arrayConcat(
+            arrayMap(
+                guide -> (guide, said.begun[guide], said.ended[guide].1, said.ended[guide].2), mapKeys(said.ended)
+            ),
+            arrayMap(guide -> (guide, said.begun[guide], toInt64(0), ''), arrayFilter(
+                (guide, at) -> NOT mapContains(said.ended, guide)
+                    AND at > if(length(said.ended) < 64, 0, arrayMin(mapValues(said.ended).1)),
+                mapKeys(said.begun), mapValues(said.begun)
+            ))
+        ))
+    ) AS relations,
+    fromUnixTimestamp64Milli(nullIf(said.first_added_at, 0), 'UTC') AS first_added_at,
+    fromUnixTimestamp64Milli(nullIf((said.touches[1] AS first).1, 0), 'UTC') AS first_touch_at, first.2 AS first_click_id,
+    first.4 AS first_guide_id, first.3 AS first_link, first.5 AS first_variant,
+    fromUnixTimestamp64Milli(nullIf((said.touches[-1] AS last).1, 0), 'UTC') AS last_touch_at, last.2 AS last_click_id,
+    last.4 AS last_guide_id, last.3 AS last_link, last.5 AS last_variant,
+    arrayMap(at -> fromUnixTimestamp64Milli(at, 'UTC'), said.messages.incoming) AS messages_in,
+    arrayMap(at -> fromUnixTimestamp64Milli(at, 'UTC'), said.messages.outgoing) AS messages_out,
+    fromUnixTimestamp64Milli(nullIf(said.first_order.1, 0), 'UTC') AS first_order_at, said.first_order.2 AS first_order,
+    fromUnixTimestamp64Milli(nullIf(said.last_order_at, 0), 'UTC') AS last_order_at,
+    length(said.paid_orders) + said.payments - arraySum(mapValues(said.paid_orders)) AS orders,
+    said.payments AS payments, arrayZip(mapKeys(said.paid_orders), mapValues(said.paid_orders)) AS paid_orders,
+    said.revenue * toDecimal128('0.0001', 4) AS revenue, said.refunds * toDecimal128('0.0001', 4) AS refunds,
+    said.margin * toDecimal128('0.0001', 4) AS margin,
+    arrayMap(
+        (tag, change) -> (tag, fromUnixTimestamp64Milli(change.1, 'UTC'), NOT change.2),
+        mapKeys(said.tags), mapValues(said.tags)
+    ) AS tags,
+    multiIf(said.consent.1 = 0, '', said.consent.2, 'withdrawn', 'given') AS consent,
+    fromUnixTimestamp64Milli(nullIf(said.consent.1, 0), 'UTC') AS consent_at,
+    fromUnixTimestamp64Milli(nullIf(said.last_active_at, 0), 'UTC') AS last_active_at,
+    said.referred.2 AS referred_by, fromUnixTimestamp64Milli(nullIf(said.referred.1, 0), 'UTC') AS referred_at
+FROM
+(
+    SELECT
+        customer_id, kafka_partition, version,
+        JSONExtract(state, 'Tuple(
+            begun Map(String, Int64), ended Map(String, Tuple(Int64, String)), first_added_at Int64,
+            touches Array(Tuple(Int64, String, String, String, String)),
+            messages Tuple(incoming Array(Int64), outgoing Array(Int64)),
+            first_order Tuple(Int64, String), last_order_at Int64, payments UInt64, paid_orders Map(String, UInt64),
+            revenue Decimal(38, 0), refunds Decimal(38, 0), margin Decimal(38, 0),
+            tags Map(String, Tuple(Int64, Bool)), consent Tuple(Int64, Bool), last_active_at Int64,
+            referred Tuple(Int64, String)
+        )') AS said
+    FROM {database}.customer_states FINAL
+)
+COMMENT '客户状态明细（每分区一行） / states of customers by column, a row per Kafka partition';
+
 -- What is known of each customer: the rows of all Kafka partitions and of all ids of theirs, merged by the rules of
 -- stream/attribute/customer.py (a test compares the two).
 -- The bounds on guides and tags that a row keeps to are not applied again to what several rows have together.
@@ -155,8 +250,7 @@ FROM
                 isNotNull(s.first_touch_at)
             )) AS first_touches,
             max((s.last_touch_at, s.last_click_id, s.last_link, s.last_guide_id, s.last_variant)) AS last_touch,
-            -- Made of the messages and not of the rows' own `first_contact_at`, which is by the hours that were set when
-            -- they were written. Nearly always the first message of either direction is the contact, or there is none.
+            -- Nearly always the first message of either direction is the contact, or there is none.
             min(if(empty(s.messages_in), NULL, s.messages_in[1])) AS first_in,
             min(if(empty(s.messages_out), NULL, s.messages_out[1])) AS first_out,
             if(isNull(first_in) OR isNull(first_out), NULL, greatest(first_in, first_out)) AS contact,
@@ -174,9 +268,8 @@ FROM
             groupArrayArray(s.tags) AS tags,
             max((s.consent_at, s.consent = 'withdrawn', s.consent)) AS said,
             max(s.last_active_at) AS last_active_at,
-            -- The first referral counts; when it was stands in the state alone.
-            minIf(JSONExtract(s.state, 'referred', 'Tuple(Int64, String)'), s.referred_by != '') AS referral
-        FROM (SELECT * FROM {database}.customer_states FINAL) AS s
+            minIf((s.referred_at, s.referred_by), s.referred_by != '') AS referral
+        FROM {database}.customer_rows AS s
         LEFT ANY JOIN {database}.customer_ids AS k ON k.alias = s.customer_id
         GROUP BY id
     ) AS g

@@ -21,10 +21,9 @@ _PAID: Final = (
 _MEASURES: Final = {
     "orders": f"length(arraySlice({_PAID}.1, 1, {ORDERS})) + arraySum(arraySlice({_PAID}.2, {ORDERS + 1}))",
     "payments": "countIf(inside AND type = 'order_paid')",
-    "revenue": "toDecimal64(sumIf(c.amount, inside AND type = 'order_paid'), 4)",
-    "refunds": "toDecimal64(sumIf(c.amount, inside AND type = 'order_refunded'), 4)",
-    "margin": "toDecimal64(sumIf(c.margin, inside AND type = 'order_paid') "
-    "- sumIf(c.margin, inside AND type = 'order_refunded'), 4)",
+    "revenue": "sumIf(c.amount, inside AND type = 'order_paid')",
+    "refunds": "sumIf(c.amount, inside AND type = 'order_refunded')",
+    "margin": "sumIf(c.margin, inside AND type = 'order_paid') - sumIf(c.margin, inside AND type = 'order_refunded')",
     "first_order_at": "minOrNullIf(c.occurred_at, inside AND type = 'order_paid')",
     "last_order_at": "maxOrNullIf(c.occurred_at, inside AND type = 'order_paid')",
     "first_added_at": "minOrNullIf(c.occurred_at, inside AND type = 'friend_added')",
@@ -110,7 +109,7 @@ def _question(measures: Mapping[str, str]) -> str:
                         c.kafka_partition, {{partitions:Array(UInt16)}}, {{limits:Array(UInt64)}}, toUInt64(0)
                     ), c.kafka_offset + 1, 0)) AS settled{said.replace("inside", "c.kafka_offset < s.reach")}
                 FROM (SELECT * FROM conversions FINAL WHERE {mine}) AS c
-                LEFT JOIN (SELECT *, version + 1 AS reach FROM customer_states FINAL WHERE {mine}) AS s
+                LEFT JOIN (SELECT *, version + 1 AS reach FROM customer_rows WHERE {mine}) AS s
                     ON c.customer_id = s.customer_id AND c.kafka_partition = s.kafka_partition
                 GROUP BY customer_id, partition
                 HAVING max(c.received_at) >= toDateTime({{since:UInt32}}, 'UTC')

@@ -1,44 +1,16 @@
 """Customers and their aliases: rows of `customer_states` and `customer_aliases`, written as blocks and looked up."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterable, Sequence
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.customers import CustomerState, decode_state, encode_state
 from stream.sink import external, native
 from stream.sink.binary import blob_column, text_column, texts
 from stream.sink.clickhouse import ClickHouse
 
-_MOMENTS: Final = (
-    *("first_added_at", "first_touch_at", "last_touch_at", "first_contact_at"),
-    *("first_order_at", "last_order_at", "consent_at", "last_active_at"),
-)
-_IDS: Final = ("first_click_id", "last_click_id", "referred_by", "first_order")
-_WORDS: Final = (
-    "first_guide_id",
-    "first_link",
-    "first_variant",
-    "last_guide_id",
-    "last_link",
-    "last_variant",
-    "consent",
-)
-CUSTOMER_COLUMNS: Final = (
-    *("customer_id", "kafka_partition", "version", "updated_at", "state"),
-    *("relations", "tags", "messages_in", "messages_out"),
-    *("orders", "payments", "paid_orders", "revenue", "refunds", "margin"),
-    *_MOMENTS,
-    *_IDS,
-    *_WORDS,
-)
+CUSTOMER_COLUMNS: Final = ("customer_id", "kafka_partition", "version", "updated_at", "state")
 ALIAS_COLUMNS: Final = ("occurred_at", "alias", "customer_id", "event_id")
-_RELATIONS: Final = (
-    f"Array(Tuple(guide_id String, added_at {native.NULLABLE_TIME}, ended_at {native.NULLABLE_TIME}, ended_by String))"
-)
-_TAGS: Final = f"Array(Tuple(tag String, at {native.TIME}, is_set Bool))"
-_PAID: Final = "Array(Tuple(order String, payments UInt64))"
-_TIMES: Final = f"Array({native.TIME})"
 _ALL: Final = (1 << 32) - 1
 _TIME = Struct("<q")
 
@@ -62,48 +34,22 @@ class Alias(NamedTuple):
     event_id: str
 
 
-def customer_block(known: Sequence[Known], said: Mapping[str, Sequence[Any]], *, updated_ms: int) -> bytes:
+def customer_block(known: Sequence[Known], *, updated_ms: int) -> bytes:
     """A Native block of `CUSTOMER_COLUMNS`.
 
     Args:
         known: at least one.
-        said: what their states say, see `stream.attribute.summary`.
         updated_ms: now, milliseconds since 1970 UTC.
     """
     ids, partitions, versions, states = zip(*known, strict=True)
-    guides, added, ended, ended_by = native.transposed(chain.from_iterable(said["relations"]), 4)
-    orders, payments = native.transposed(chain.from_iterable(said["paid_orders"]), 2)
-    tags, changed, are_set = native.transposed(chain.from_iterable(said["tags"]), 3)
-    columns = {
-        "customer_id": ("String", text_column(ids)),
-        "kafka_partition": ("UInt16", native.numbers("H", partitions)),
-        "version": ("UInt64", native.numbers("Q", versions)),
-        "updated_at": (native.TIME, native.numbers("q", [updated_ms] * len(known))),
-        "state": ("String", blob_column(list(map(encode_state, states)))),
-        "relations": (
-            _RELATIONS,
-            native.ends(said["relations"])
-            + native.words(guides)
-            + native.nullable_times(added)
-            + native.nullable_times(ended)
-            + native.words(ended_by),
-        ),
-        "tags": (
-            _TAGS,
-            native.ends(said["tags"]) + native.words(tags) + native.numbers("q", changed) + bytes(are_set),
-        ),
-        **{
-            name: (_TIMES, native.ends(said[name]) + native.numbers("q", list(chain.from_iterable(said[name]))))
-            for name in ("messages_in", "messages_out")
-        },
-        **{name: ("UInt64", native.numbers("Q", said[name])) for name in ("orders", "payments")},
-        "paid_orders": (_PAID, native.ends(said["paid_orders"]) + texts(orders) + native.numbers("Q", payments)),
-        **{name: (native.MONEY, native.numbers("q", said[name])) for name in ("revenue", "refunds", "margin")},
-        **{name: (native.NULLABLE_TIME, native.nullable_times(said[name])) for name in _MOMENTS},
-        **{name: ("String", text_column(said[name])) for name in _IDS},
-        **{name: ("String", native.words(said[name])) for name in _WORDS},
-    }
-    return native.block([native.Column(name, *columns[name]) for name in CUSTOMER_COLUMNS], len(known))
+    columns = [
+        native.Column("customer_id", "String", text_column(ids)),
+        native.Column("kafka_partition", "UInt16", native.numbers("H", partitions)),
+        native.Column("version", "UInt64", native.numbers("Q", versions)),
+        native.Column("updated_at", "DateTime64(3, 'UTC')", native.numbers("q", [updated_ms] * len(known))),
+        native.Column("state", "String", blob_column(list(map(encode_state, states)))),
+    ]
+    return native.block(columns, len(known))
 
 
 def alias_block(aliases: Iterable[Alias]) -> bytes:

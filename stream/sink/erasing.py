@@ -180,10 +180,11 @@ class Erasing:
             "arrayFold((text, pair) -> replaceAll(text, concat(',', pair.1, ']'), concat(',', pair.2, ']')), "
             f"{pairs}, state)"
         )
+        brought = self._is(CUSTOMER, "JSONExtractString(state, 'referred', 2)")
         return Statement(
             "customer_states",
-            f"{self._is(CUSTOMER, 'referred_by')} AND {_reached(reach, 'version')}",
-            f"UPDATE referred_by = {self._map(CUSTOMER)}[referred_by], state = {state}",
+            f"{brought} AND {_reached(reach, 'version')}",
+            f"UPDATE state = {state}",
         )
 
     def _states(self, reach: Reach) -> Statement:

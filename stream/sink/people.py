@@ -54,7 +54,7 @@ async def of_customers(clickhouse: ClickHouse, customer_ids: Collection[str]) ->
             SELECT if(attribution = 'guide', [token], [click_id, first_click_id, token]) AS ids FROM conversions
             WHERE customer_id IN {ids:Array(String)}
             UNION ALL
-            SELECT [first_click_id, last_click_id] FROM customer_states
+            SELECT [first_click_id, last_click_id] FROM customer_rows
             WHERE customer_id IN {ids:Array(String)}
         ) WHERE click_id != ''
         """,

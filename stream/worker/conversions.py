@@ -62,7 +62,6 @@ class ConversionLane(WindowLane):
             tp.partition,
             sink,
             kept=settings.worker.cached_customers,
-            contact_ms=settings.attribution.contact_ms,
             erased=path.erased,
             working=path.working,
             clock=clock,

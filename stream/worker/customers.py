@@ -17,7 +17,6 @@ from schemas.erasure import ERASED
 from stream.attribute import customer
 from stream.attribute.anonymous import erased, name_no_erased
 from stream.attribute.consent import is_withheld_tag
-from stream.attribute.summary import summaries
 from stream.base import metrics
 from stream.base.clock import Clock
 from stream.sink import customers as rows
@@ -56,7 +55,6 @@ class Customers:
         sink: Sink,
         *,
         kept: int,
-        contact_ms: int,
         erased: ErasedPeople,
         working: asyncio.Lock,
         clock: Clock,
@@ -65,7 +63,6 @@ class Customers:
         self._erased = erased
         self._working = working
         self._sink = sink
-        self._contact_ms = contact_ms
         self._clock = clock
         self._entries: Cache[str, _Entry] = Cache(kept)
         self._changed: set[str] = set()
@@ -178,8 +175,7 @@ class Customers:
             Known(one, self._partition, entry.version, entry.state)
             for one, entry in zip(customer_ids, entries, strict=True)
         ]
-        said = summaries([entry.state for entry in entries], self._contact_ms)
-        return rows.customer_block(known, said, updated_ms=now_ms)
+        return rows.customer_block(known, updated_ms=now_ms)
 
     def _take(self, customer_id: str, found: Iterable[Known], now_ms: int) -> None:
         own, others = None, []

@@ -26,7 +26,6 @@ from schemas.registry import Guide, Link, Owner, Record, Store, encode_record
 from schemas.token import Signer
 from schemas.topics import CONVERSIONS, REGISTRY
 from stream.attribute.customer import apply
-from stream.attribute.summary import summaries
 from stream.base.clock import wall_clock
 from stream.base.kafka import client_options
 from stream.base.settings import Settings, load
@@ -142,8 +141,7 @@ async def prepare(settings: Settings) -> None:
     await admin.close()
     clickhouse = await ClickHouse.connect(settings, timeout_ms=300_000)
     known = list(templates())
-    said = summaries([one.state for one in known], 48 * 3_600_000)
-    block = customer_block(known, said, updated_ms=wall_clock())
+    block = customer_block(known, updated_ms=wall_clock())
     await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, block, fmt="Native")
     names = ", ".join(
         {"customer_id": "concat('c', toString(n))", "kafka_partition": f"n % {PARTITIONS}", "version": "0"}.get(

@@ -27,7 +27,6 @@ from stream.aggregate.partition import Partition, Recovered
 from stream.aggregate.tally import Tally
 from stream.attribute.credit import Evidence, LookBack, credit
 from stream.attribute.customer import apply as apply_event
-from stream.attribute.summary import summaries
 from stream.base.clock import wall_clock
 from stream.base.memory import tune_allocator, tune_collector
 from stream.base.settings import Settings, load
@@ -281,7 +280,7 @@ class _Book:
         """The customers, likewise."""
         known = [Known(who, partition, offset, state) for who, (offset, state) in self.states.items()]
         self.states.clear()
-        return customer_block(known, summaries([one.state for one in known], 172_800_000), updated_ms=now_ms)
+        return customer_block(known, updated_ms=now_ms)
 
 
 def _fail(error: BaseException) -> None:

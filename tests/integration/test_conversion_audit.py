@@ -1,14 +1,14 @@
 """The audit of conversion windows and of customers against raw rows, on the real engine."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 
-from schemas.customers import ORDERS
+from schemas.customers import ORDERS, CustomerState, encode_state
 from stream.sink.audit import AuditReport, audit
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customer_audit import compare_customers
@@ -16,7 +16,8 @@ from stream.sink.window_audit import CONVERSIONS, compare_windows
 from tests.support.customer_events import customer, event
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-NOW_MS = int(NOON.timestamp() * 1000) + 3_600_000
+NOON_MS = int(NOON.timestamp() * 1000)
+NOW_MS = NOON_MS + 3_600_000
 
 RAW = [
     {"kafka_offset": 0, "type": "friend_added", "customer_id": "客户'一"},
@@ -40,30 +41,21 @@ WINDOW = {
     "margin": "37.25",
     "store_id": "s1",
 }
-CUSTOMERS = [
-    {
-        "customer_id": "客户'一",
-        "version": 5,
-        "orders": 1,
-        "payments": 1,
-        "revenue": "199.90",
-        "refunds": "99.90",
-        "margin": "40.25",
-        "first_order_at": NOON,
-        "last_order_at": NOON,
-        "first_added_at": NOON,
-    },
-    {
-        "customer_id": "c2",
-        "version": 2,
-        "orders": 1,
-        "payments": 1,
-        "revenue": "0.0001",
-        "margin": "-3",
-        "first_order_at": NOON,
-        "last_order_at": NOON,
-    },
-]
+FIRST: dict[str, Any] = {
+    "payments": 1,
+    "paid_orders": {"a": 1},
+    "first_order": (NOON_MS, "a"),
+    "last_order_at": NOON_MS,
+}
+FIRST |= {"revenue": 1_999_000, "refunds": 999_000, "margin": 402_500, "first_added_at": NOON_MS}
+SECOND = FIRST | {"revenue": 1, "refunds": 0, "margin": -30_000, "first_added_at": 0}
+
+
+def customer_row(customer_id: str, version: int, state: CustomerState) -> dict[str, Any]:
+    return {"customer_id": customer_id, "version": version, "state": encode_state(state).decode()}
+
+
+CUSTOMERS = [customer_row("客户'一", 5, CustomerState(**FIRST)), customer_row("c2", 2, CustomerState(**SECOND))]
 
 
 async def insert(clickhouse: ClickHouse, table: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -131,18 +123,21 @@ async def test_a_window_whose_events_were_all_credited_anew_is_right_when_it_say
 @pytest.mark.parametrize(
     ("column", "wrong"),
     [
-        ("orders", 2),
-        ("payments", 2),
-        ("revenue", "199.9001"),
-        ("refunds", "0"),
-        ("margin", "40.2"),
-        ("first_order_at", NOON - timedelta(seconds=1)),
-        ("last_order_at", None),
-        ("first_added_at", None),
+        ("orders", {"paid_orders": {"a": 1, "b": 0}}),
+        ("payments", {"payments": 2, "paid_orders": {"a": 2}}),
+        ("revenue", {"revenue": 1_999_001}),
+        ("refunds", {"refunds": 0}),
+        ("margin", {"margin": 402_000}),
+        ("first_order_at", {"first_order": (NOON_MS - 1_000, "a")}),
+        ("last_order_at", {"last_order_at": 0}),
+        ("first_added_at", {"first_added_at": 0}),
     ],
 )
-async def test_a_customer_with_a_wrong_column_is_named(migrated: ClickHouse, column: str, wrong: Any) -> None:
-    await fill(migrated, customers=[CUSTOMERS[0] | {column: wrong}, CUSTOMERS[1]])
+async def test_a_customer_with_a_wrong_column_is_named(
+    migrated: ClickHouse, column: str, wrong: dict[str, Any]
+) -> None:
+    state = CustomerState(**(FIRST | wrong))
+    await fill(migrated, customers=[customer_row("客户'一", 5, state), CUSTOMERS[1]])
     report = await checked(migrated)
     assert report.difference == report.customers.different == 1
     first = report.customers.first
@@ -154,27 +149,27 @@ async def test_an_order_that_was_paid_in_parts_is_one_and_of_very_many_the_row_i
     migrated: ClickHouse,
 ) -> None:
     numbers = [*range(ORDERS + 60)] * 2
-    state = customer(*[(event("order_paid", order_id=f"o{number}", amount="1"), 0) for number in numbers])
+    state = customer(*[(event("order_paid", order_id=f"o{number}", amount="1", margin=None), 0) for number in numbers])
     assert ORDERS + 60 < state.orders < len(numbers)
     common = {"type": "order_paid", "customer_id": "c1", "occurred_at": NOON, "received_at": NOON}
     raw = [
-        common | {"kafka_offset": offset, "event_id": f"e{offset}", "order_id": f"o{number}"}
+        common | {"kafka_offset": offset, "event_id": f"e{offset}", "order_id": f"o{number}", "amount": 1}
         for offset, number in enumerate(numbers)
     ]
     await insert(migrated, "conversions", raw)
-    row = {"customer_id": "c1", "version": len(raw), "first_order_at": NOON, "last_order_at": NOON}
-    told = {"orders": state.orders, "payments": state.payments}
-    await insert(migrated, "customer_states", [row | told])
+    state.first_order, state.last_order_at = (NOON_MS, "o0"), NOON_MS
+    await insert(migrated, "customer_states", [customer_row("c1", len(raw), state)])
     assert (await compare_customers(migrated, {0: 7}, since_ms=0, complete=True)).different == 0
-    await insert(migrated, "customer_states", [row | told | {"version": len(raw) + 1, "orders": state.orders + 1}])
+    state.paid_orders["f" * 12] = 0
+    await insert(migrated, "customer_states", [customer_row("c1", len(raw) + 1, state)])
     found = await compare_customers(migrated, {0: 7}, since_ms=0, complete=True)
     assert found.first is not None
     assert list(found.first.wrong) == ["orders"]
 
 
 async def test_a_customer_row_may_lag_behind_raw_rows_until_they_are_committed(migrated: ClickHouse) -> None:
-    early = {"version": 1, "refunds": "0", "margin": "80.5"}
-    await fill(migrated, customers=[CUSTOMERS[0] | early, CUSTOMERS[1]])
+    early = CustomerState(**(FIRST | {"refunds": 0, "margin": 805_000}))
+    await fill(migrated, customers=[customer_row("客户'一", 1, early), CUSTOMERS[1]])
     different = {
         committed: (await compare_customers(migrated, {0: committed}, since_ms=0, complete=True)).different
         for committed in (2, 5, 6)
@@ -192,7 +187,9 @@ async def test_a_customer_without_a_row_is_missed_once_the_events_are_committed(
 
 
 async def test_sums_are_not_compared_where_raw_rows_expire_and_old_customers_not_at_all(migrated: ClickHouse) -> None:
-    await fill(migrated, customers=[CUSTOMERS[0] | {"orders": 9}, CUSTOMERS[1]])
+    await fill(
+        migrated, customers=[customer_row("客户'一", 5, CustomerState(**(FIRST | {"payments": 9}))), CUSTOMERS[1]]
+    )
     assert (await compare_customers(migrated, {0: 7}, since_ms=0, complete=False)).different == 0
     assert (await compare_customers(migrated, {0: 7}, since_ms=NOW_MS, complete=True)).rows == 0
 

@@ -6,9 +6,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.customers import ORDERS, CustomerRow, CustomerState, Relation, order_key
-from stream.attribute.customer import apply, merge
-from stream.attribute.summary import summary
+from schemas.customers import ORDERS, CustomerState, order_key
+from stream.attribute.customer import GUIDES, apply, merge
 from stream.base.settings import load
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import Alias, Known
@@ -16,6 +15,7 @@ from stream.sink.migrate import migrate
 from tests.support.conversion_rows import CONTACT_MS, insert_aliases, insert_states
 from tests.support.customer_events import HOUR_MS, customer, event
 from tests.support.customer_oracle import Happened
+from tests.support.customer_rows import CustomerRow, Relation, summary
 from tests.support.customer_strategies import MESSAGES, histories
 from tests.support.events import AT_MS
 
@@ -115,6 +115,64 @@ async def test_customers_are_merged_as_states_are(
         assert found[person] == {name: want[name] for name in COLUMNS}, person
 
 
+@given(data=st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_row_says_what_its_state_says(migrated: ClickHouse, data: st.DataObject) -> None:
+    await migrated.command("TRUNCATE TABLE customer_states")
+    stories = data.draw(st.lists(histories(most=30), min_size=1, max_size=8))
+    states = [split([[(one, "c", 0) for one in story]]).get(("c", 0), CustomerState()) for story in stories]
+    await compare_rows(migrated, states)
+
+
+async def test_what_is_rare_in_a_state_is_read_out_of_its_row_as_well(migrated: ClickHouse) -> None:
+    paid = event("order_paid", amount="999999999999.9999", margin="-999999999999.9999")
+    guides = [(event("friend_added", guide_id=f"g{n}"), n) for n in range(GUIDES)]
+    ends = [(event("friend_deleted", guide_id=f"e{n}"), n) for n in range(10, GUIDES + 10)]
+    words = event("tagged", properties={"tag": '它\'s \\ "高"'}, customer_id="c'1")
+    stories = [[], [(paid, 1)] * 1001, [*guides, *ends], [*guides[:9], *ends[1:]], [(words, 1)]]
+    await compare_rows(migrated, [customer(*story) for story in stories])
+
+
+async def compare_rows(clickhouse: ClickHouse, states: Sequence[CustomerState]) -> None:
+    """The view `customer_rows` has the columns of a `CustomerRow`, and in them what these states say."""
+    await insert_states(clickhouse, [Known(f"客户{number}", 2, number, state) for number, state in enumerate(states)])
+    asked = {
+        name: f"arrayMap(r -> tuple({_TUPLES[name]}), {name})"
+        if name in _TUPLES
+        else f"arrayMap(at -> toUnixTimestamp64Milli(at), {name})"
+        if name.startswith("messages_")
+        else f"toInt128({name} * 10000)"
+        if name in MONEY
+        else f"toUnixTimestamp64Milli({name})"
+        if name.endswith("_at")
+        else name
+        for name in CustomerRow._fields
+        if name != "first_contact_at"
+    }
+    described = await clickhouse.query(
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'customer_rows'"
+    )
+    assert {name for (name,) in described} == {"customer_id", "kafka_partition", "version", *asked}
+    rows = await clickhouse.query(f"SELECT version, customer_id, {', '.join(asked.values())} FROM customer_rows")
+    assert len(rows) == len(states)
+    for number, customer_id, *values in rows:
+        want = summary(states[number], CONTACT_MS)._asdict()
+        found = {name: _plain(value) for name, value in zip(asked, values, strict=True)}
+        assert (customer_id, found) == (f"客户{number}", {name: want[name] for name in asked})
+
+
+MONEY = ("revenue", "refunds", "margin")
+_TUPLES = {
+    "relations": "r.1, toUnixTimestamp64Milli(r.2), toUnixTimestamp64Milli(r.3), r.4",
+    "tags": "r.1, toUnixTimestamp64Milli(r.2), r.3",
+    "paid_orders": "r.1, r.2",
+}
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 async def test_very_many_orders_of_several_rows_are_counted_as_states_count_them(migrated: ClickHouse) -> None:
     stories = [range(ORDERS - 20), range(ORDERS - 40, ORDERS + 90), [*range(30), *range(ORDERS + 80, ORDERS + 100)]]
     parts = [customer(*((event("order_paid", order_id=f"o{n}"), n) for n in story)) for story in stories]
@@ -134,7 +192,7 @@ async def test_another_number_of_hours_makes_other_contacts_of_all_customers_at_
         asked, answered = (event("message_in"), 0), (event("message_out"), hours)
         stories = [[asked], [answered]] if name == "split" else [[asked, answered]]
         parts = [Known(name, number, 7, customer(*story)) for number, story in enumerate(stories)]
-        await insert_states(migrated, parts, CONTACT_MS)
+        await insert_states(migrated, parts)
     for hours in (72, 24, 48):
         environ["GUIDESTREAM_ATTRIBUTION_CONTACT_HOURS"] = str(hours)
         await migrate(migrated, load(environ))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from schemas.attribution import Touch
 from schemas.customers import CustomerState, decode_state, encode_state
 from stream.attribute.customer import GUIDES, TAGS, TOUCHES, apply, merge
-from stream.attribute.summary import summary
 from tests.support.customer_oracle import Happened, recount
+from tests.support.customer_rows import summary
 from tests.support.customer_strategies import (
     ABOUT_RELATIONS,
     HOUR_MS,

@@ -118,7 +118,6 @@ class Lane:
             partition,
             worker.sink,
             kept=worker.kept,
-            contact_ms=CONTACT_MS,
             erased=worker.erased,
             working=worker.path.working,
             clock=worker.clock,

@@ -14,7 +14,6 @@ from schemas.conversions import Conversion
 from schemas.customers import CustomerState
 from schemas.windows import COUNTED
 from stream.attribute.customer import apply
-from stream.attribute.summary import summaries
 from stream.sink.clickhouse import ClickHouse
 from stream.sink.customers import ALIAS_COLUMNS, CUSTOMER_COLUMNS, Alias, Known, alias_block, customer_block
 from tests.support.click_rows import NOON, insert_rows
@@ -93,11 +92,11 @@ async def insert_customers(clickhouse: ClickHouse, events: Iterable[Event]) -> N
     await insert_aliases(clickhouse, aliases)
 
 
-async def insert_states(clickhouse: ClickHouse, known: Iterable[Known], contact_ms: int = CONTACT_MS) -> None:
+async def insert_states(clickhouse: ClickHouse, known: Iterable[Known]) -> None:
     """Insert rows of customers as one block."""
     some = list(known)
     if some:
-        block = customer_block(some, summaries([one.state for one in some], contact_ms), updated_ms=0)
+        block = customer_block(some, updated_ms=0)
         await clickhouse.insert("customer_states", CUSTOMER_COLUMNS, block, fmt="Native")
 
 

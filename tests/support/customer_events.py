@@ -4,9 +4,9 @@ from typing import Any
 
 from schemas.attribution import Touch
 from schemas.conversions import Conversion, decode_conversion
-from schemas.customers import CustomerRow, CustomerState
+from schemas.customers import CustomerState
 from stream.attribute.customer import apply
-from stream.attribute.summary import summary
+from tests.support.customer_rows import CustomerRow, summary
 from tests.support.events import AT_MS, encode
 
 HOUR_MS = 3_600_000

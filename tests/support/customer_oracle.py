@@ -41,6 +41,7 @@ def recount(history: Sequence[Happened], contact_ms: int) -> dict[str, Any]:
     consents = [(at, event["properties"]["given"]) for event, at in _of(history, "consent")]
     consent_at = max((at for at, _ in consents), default=None)
     orders, refunds = _of(history, "order_paid"), _of(history, "order_refunded")
+    referrals = [(at, str(event["properties"]["referred_by"])) for event, at in _of(history, "referred")]
     return {
         "relations": _relations(history),
         "first_added_at": min((at for _, at in _of(history, "friend_added")), default=None),
@@ -64,9 +65,8 @@ def recount(history: Sequence[Happened], contact_ms: int) -> dict[str, Any]:
         else "withdrawn",
         "consent_at": consent_at,
         "last_active_at": max((one.time_ms for one in history if one.event["type"] in OWN), default=None),
-        "referred_by": min(
-            ((at, str(event["properties"]["referred_by"])) for event, at in _of(history, "referred")), default=(0, "")
-        )[1],
+        "referred_by": min(referrals, default=(0, ""))[1],
+        "referred_at": min(referrals, default=(None, ""))[0],
     }
 
 

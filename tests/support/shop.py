@@ -90,7 +90,7 @@ class Shop:
             "SELECT count(), uniqExact(visitor_id), sum(is_human) FROM clicks FINAL",
             """
             SELECT countIf(orders > 0), sum(orders), sum(revenue), sum(margin), countIf(referred_by != '')
-            FROM customer_states FINAL WHERE NOT startsWith(customer_id, 'flow')
+            FROM customer_rows WHERE NOT startsWith(customer_id, 'flow')
             """,
             "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason ORDER BY reason",
             "SELECT count(), uniqExact(event_id) FROM duplicates FINAL",

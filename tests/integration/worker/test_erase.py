@@ -122,7 +122,7 @@ async def test_a_customer_is_erased_while_events_flow(shop: Shop, environ: dict[
     shop.tell("order_paid", order_id="o5", amount="3")
     assert await shop.difference() == []
     [(orders, revenue)] = await shop.clickhouse.query(
-        f"SELECT orders, toFloat64(revenue) FROM customer_states FINAL WHERE customer_id = '{LINA}'"
+        f"SELECT orders, toFloat64(revenue) FROM customer_rows WHERE customer_id = '{LINA}'"
     )
     assert (orders, revenue) == (1, 3)
     third = await erase(environ, "--customer", LINA)
