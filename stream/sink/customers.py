@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
-from schemas.customers import CustomerState, decode_state, encode_state
 from stream.sink import external, native
 from stream.sink.binary import blob_column, text_column, texts
 from stream.sink.clickhouse import ClickHouse
@@ -22,7 +21,8 @@ class Known(NamedTuple):
     partition: int
     version: int
     """The highest offset of that partition that is in the state."""
-    state: CustomerState
+    state: str | bytes
+    """As `encode_state` makes it."""
 
 
 class Alias(NamedTuple):
@@ -38,7 +38,7 @@ def customer_block(known: Sequence[Known], *, updated_ms: int) -> bytes:
     """A Native block of `CUSTOMER_COLUMNS`.
 
     Args:
-        known: at least one.
+        known: at least one, each state as bytes.
         updated_ms: now, milliseconds since 1970 UTC.
     """
     ids, partitions, versions, states = zip(*known, strict=True)
@@ -47,7 +47,7 @@ def customer_block(known: Sequence[Known], *, updated_ms: int) -> bytes:
         native.Column("kafka_partition", "UInt16", native.numbers("H", partitions)),
         native.Column("version", "UInt64", native.numbers("Q", versions)),
         native.Column("updated_at", "DateTime64(3, 'UTC')", native.numbers("q", [updated_ms] * len(known))),
-        native.Column("state", "String", blob_column(list(map(encode_state, states)))),
+        native.Column("state", "String", blob_column(states)),
     ]
     return native.block(columns, len(known))
 
@@ -69,7 +69,7 @@ async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list
         key = (customer_id, int(partition))
         if key not in found or found[key][0] < version:
             found[key] = (int(version), state)
-    return [Known(*key, version, decode_state(state)) for key, (version, state) in found.items()]
+    return [Known(*key, version, state) for key, (version, state) in found.items()]
 
 
 async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: int = _ALL) -> list[Alias]:

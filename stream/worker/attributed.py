@@ -26,6 +26,7 @@ from stream.worker.cache import Cache
 Record = tuple[bytes, bytes]
 """Key and value."""
 _BATCH_BYTES: Final = 256 * 1024
+_COMPRESSION: Final = "zstd"
 _PAUSE_S: Final = 1.0
 _LOOK_S: Final = 0.05
 _KEYS: Final = 50_000
@@ -90,7 +91,11 @@ class Attributed:
         async with self._starting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    **self._options, acks="all", enable_idempotence=True, max_batch_size=_BATCH_BYTES
+                    **self._options,
+                    acks="all",
+                    enable_idempotence=True,
+                    max_batch_size=_BATCH_BYTES,
+                    compression_type=_COMPRESSION,
                 )
                 try:
                     await start_client(producer)

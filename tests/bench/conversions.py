@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.attribution import Touch
 from schemas.conversions import decode_conversion
-from schemas.customers import CustomerState
+from schemas.customers import CustomerState, encode_state
 from schemas.registry import Guide, Link, Owner, Record, Store, encode_record
 from schemas.token import Signer
 from schemas.topics import CONVERSIONS, REGISTRY
@@ -131,7 +131,7 @@ def templates() -> Iterator[Known]:
             fields["properties"] = {"tag": "新客", "given": True}
             touch = Touch(at_ms - 60_000, "E" * 30, "l7", "g7") if rng.random() < 0.1 else None
             apply(state, decode_conversion(orjson.dumps(fields), now, 0, currency="CNY"), at_ms, touch)
-        yield Known(f"template{number}", number, 0, state)
+        yield Known(f"template{number}", number, 0, encode_state(state))
 
 
 async def prepare(settings: Settings) -> None:

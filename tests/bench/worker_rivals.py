@@ -278,7 +278,7 @@ class _Book:
 
     def customer_block(self, partition: int, now_ms: int) -> bytes:
         """The customers, likewise."""
-        known = [Known(who, partition, offset, state) for who, (offset, state) in self.states.items()]
+        known = [Known(who, partition, offset, encode_state(state)) for who, (offset, state) in self.states.items()]
         self.states.clear()
         return customer_block(known, updated_ms=now_ms)
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from schemas.attribution import Credit, Touch
 from schemas.click_record import read_click
 from schemas.conversions import decode_conversion
-from schemas.customers import CustomerState
+from schemas.customers import CustomerState, encode_state
 from schemas.money import MOST, units
 from schemas.token import Signer
 from schemas.windows import COUNTED, ConversionWindowRow, Facts, WindowRow, window_of
@@ -257,11 +257,14 @@ async def test_a_customer_comes_back_as_they_were(migrated: ClickHouse) -> None:
     ]
     for event in events:
         apply(state, decode_conversion(encode(event), AT_MS, 0, currency="CNY"), AT_MS, Touch(AT_MS, TOKEN, "l", "g"))
-    one, other = Known("客户1", 3, 17, state), Known("客户2", 3, 0, CustomerState())
+    one, other = Known("客户1", 3, 17, encode_state(state)), Known("客户2", 3, 0, encode_state(CustomerState()))
     for some in ([one, other], [one._replace(version=18)]):
         block = customer_block(some, updated_ms=AT_MS)
         await migrated.insert("customer_states", CUSTOMER_COLUMNS, block, fmt="Native")
-    assert sorted(await customers(migrated, ["客户1", "客户2", "客户3"])) == [one._replace(version=18), other]
+    found = [
+        one._replace(state=str(one.state).encode()) for one in await customers(migrated, ["客户1", "客户2", "客户3"])
+    ]
+    assert sorted(found) == [one._replace(version=18), other]
     ((added, relations, tags, revenue, consent, touch, link),) = await migrated.query(
         "SELECT first_added_at, relations, tags, revenue, consent, last_touch_at, last_link "
         "FROM customer_rows WHERE customer_id = '客户1'"

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.customers import ORDERS, CustomerState, order_key
+from schemas.customers import ORDERS, CustomerState, encode_state, order_key
 from stream.attribute.customer import GUIDES, apply, merge
 from stream.base.settings import load
 from stream.sink.clickhouse import ClickHouse
@@ -104,7 +104,7 @@ async def test_customers_are_merged_as_states_are(
     said = [Alias(one, f"{one[:-1]}{chr(ord(one[-1]) - 1)}", 1, "e") for one in ids if not one.endswith("a")]
     parts = split(people)
     await insert_aliases(migrated, said)
-    await insert_states(migrated, [Known(*key, 7, state) for key, state in parts.items()])
+    await insert_states(migrated, [Known(*key, 7, encode_state(state)) for key, state in parts.items()])
     by_person: dict[str, list[CustomerState]] = {}
     for (customer_id, _), state in parts.items():
         by_person.setdefault(f"{customer_id[:-1]}a", []).append(state)
@@ -135,7 +135,9 @@ async def test_what_is_rare_in_a_state_is_read_out_of_its_row_as_well(migrated: 
 
 async def compare_rows(clickhouse: ClickHouse, states: Sequence[CustomerState]) -> None:
     """The view `customer_rows` has the columns of a `CustomerRow`, and in them what these states say."""
-    await insert_states(clickhouse, [Known(f"客户{number}", 2, number, state) for number, state in enumerate(states)])
+    await insert_states(
+        clickhouse, [Known(f"客户{number}", 2, number, encode_state(state)) for number, state in enumerate(states)]
+    )
     asked = {
         name: f"arrayMap(r -> tuple({_TUPLES[name]}), {name})"
         if name in _TUPLES
@@ -176,7 +178,7 @@ def _plain(value: Any) -> Any:
 async def test_very_many_orders_of_several_rows_are_counted_as_states_count_them(migrated: ClickHouse) -> None:
     stories = [range(ORDERS - 20), range(ORDERS - 40, ORDERS + 90), [*range(30), *range(ORDERS + 80, ORDERS + 100)]]
     parts = [customer(*((event("order_paid", order_id=f"o{n}"), n) for n in story)) for story in stories]
-    await insert_states(migrated, [Known("c1", number, 7, state) for number, state in enumerate(parts)])
+    await insert_states(migrated, [Known("c1", number, 7, encode_state(state)) for number, state in enumerate(parts)])
     whole = merge(parts)
     assert ORDERS + 100 < whole.orders < whole.payments
     assert await migrated.query("SELECT orders, payments, first_order FROM customers") == [
@@ -191,7 +193,7 @@ async def test_another_number_of_hours_makes_other_contacts_of_all_customers_at_
     for name, hours in apart.items():
         asked, answered = (event("message_in"), 0), (event("message_out"), hours)
         stories = [[asked], [answered]] if name == "split" else [[asked, answered]]
-        parts = [Known(name, number, 7, customer(*story)) for number, story in enumerate(stories)]
+        parts = [Known(name, number, 7, encode_state(customer(*story))) for number, story in enumerate(stories)]
         await insert_states(migrated, parts)
     for hours in (72, 24, 48):
         environ["GUIDESTREAM_ATTRIBUTION_CONTACT_HOURS"] = str(hours)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from schemas.customers import CustomerState, decode_state
 from schemas.money import units
 from schemas.person_hashes import PersonKeys
 from schemas.topics import CONVERSIONS
@@ -109,6 +110,13 @@ class Worker:
         return Lane(self, partition)
 
 
+class Row(NamedTuple):
+    """What a row of a customer says."""
+
+    version: int
+    state: CustomerState
+
+
 class Lane:
     """One partition, from its assignment on."""
 
@@ -148,10 +156,11 @@ class Lane:
         position = Position(reach, committed, reach.offset + 1)
         await catch_up(self.state.partition, position, self.customers, worker.sink, worker.told)  # type: ignore[arg-type] # keeps them
 
-    async def known(self, *customer_ids: str) -> dict[str, rows.Known]:
+    async def known(self, *customer_ids: str) -> dict[str, Row]:
         """Rows of customers of this partition, by id."""
         found = await rows.customers(self.worker.clickhouse, customer_ids)
-        return {one.customer_id: one for one in found if one.partition == self.state.partition}
+        mine = [one for one in found if one.partition == self.state.partition]
+        return {one.customer_id: Row(one.version, decode_state(one.state)) for one in mine}
 
 
 def record(offset: int, event: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ import orjson
 
 from schemas.attribution import Touch
 from schemas.conversions import Conversion
-from schemas.customers import CustomerState
+from schemas.customers import CustomerState, encode_state
 from schemas.windows import COUNTED
 from stream.attribute.customer import apply
 from stream.sink.clickhouse import ClickHouse
@@ -88,7 +88,7 @@ async def insert_customers(clickhouse: ClickHouse, events: Iterable[Event]) -> N
         if event.type == "alias":
             alias = event.properties["alias"]
             aliases.append(Alias(alias, event.customer_id, event.time_ms, f"{event.kafka_offset}"))
-    await insert_states(clickhouse, (Known(*key, versions[key], state) for key, state in states.items()))
+    await insert_states(clickhouse, (Known(*key, versions[key], encode_state(state)) for key, state in states.items()))
     await insert_aliases(clickhouse, aliases)
 
 
