@@ -7,6 +7,7 @@ little to do they stay small. A batch is taken at most every `pace_s`, because e
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
+from contextlib import AbstractAsyncContextManager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -15,8 +16,6 @@ from faust.types import TP
 from stream.base.errors import InvariantError
 from stream.worker.transport import Batch, Consumer
 
-_FULL_EVENTS: Final = 20_000
-"""Events of one batch: a fifth of a second of work, 5 MB of rows. With as many waiting, no more are fetched."""
 _FULL_FETCHES: Final = 16
 """A fetch is at most 2 MiB as the broker keeps it: a bound for large records."""
 
@@ -26,6 +25,11 @@ class Lane(ABC):
 
     contiguous = True
     """Whether every offset must come: so it is where no producer uses transactions and nothing is compacted."""
+    full_events = 20_000
+    """Events of one batch: of clicks a fifth of a second of work, 5 MB of rows. With as many waiting, no more are
+    fetched."""
+    under_way: AbstractAsyncContextManager[object] = nullcontext()
+    """Held while a batch is under way, by as many lanes at once as it lets in."""
 
     def __init__(self, tp: TP, epoch: int, consumer: Consumer, pace_s: float) -> None:
         self.tp = tp
@@ -82,13 +86,23 @@ class Lane(ABC):
         self.next_offset = start
         self._opened_s = monotonic()
         while not self._stopping:
-            records = await self._next()
-            if records:
-                await self.take(records)
-                self.next_offset = records[-1].offset + 1
-            self.busy = False
+            await self._due()
+            async with self.under_way:
+                await self._take_due()
 
-    async def _next(self) -> list[Any]:
+    async def _take_due(self) -> None:
+        if self._stopping:
+            return
+        self.busy = True
+        self.taken_s = monotonic()
+        records = self._drain()
+        if records:
+            await self.take(records)
+            self.next_offset = records[-1].offset + 1
+        self.busy = False
+
+    async def _due(self) -> None:
+        """Wait until a batch is to be taken, or `stop`."""
         while not self._stopping:
             wait_s = self.taken_s + self._pace_s - monotonic() if self._queue and not self._full else None
             if self._full or (wait_s is not None and wait_s <= 0):
@@ -99,11 +113,6 @@ class Lane(ABC):
                     await self._changed.wait()
             except TimeoutError:
                 break
-        if self._stopping:
-            return []
-        self.busy = True
-        self.taken_s = monotonic()
-        return self._drain()
 
     def _drain(self) -> list[Any]:
         expected, records = self.next_offset, []
@@ -122,7 +131,7 @@ class Lane(ABC):
 
     @property
     def _full(self) -> bool:
-        return self._queued >= _FULL_EVENTS or len(self._queue) >= _FULL_FETCHES
+        return self._queued >= self.full_events or len(self._queue) >= _FULL_FETCHES
 
     @abstractmethod
     async def recover(self) -> int:

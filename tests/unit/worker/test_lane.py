@@ -93,9 +93,9 @@ async def test_gaps_of_a_compacted_topic_are_none() -> None:
     assert lane.taken == [[12, 15]]
 
 
-async def test_with_enough_waiting_no_more_is_fetched_until_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.worker.lane._FULL_EVENTS", 3)
+async def test_with_enough_waiting_no_more_is_fetched_until_it_is_taken() -> None:
     lane = Recorded(pace_s=3600)
+    lane.full_events = 3
     lane.offer(batch(10, 11))
     assert lane.consumer.full == set()
     lane.offer(batch(12))
@@ -117,3 +117,28 @@ async def test_a_lane_whose_epoch_is_over_takes_nothing() -> None:
     lane.offer(batch(10))
     await lane.run()
     assert lane.taken == []
+
+
+async def test_only_as_many_lanes_are_under_way_as_are_let_in_and_who_waits_can_be_stopped() -> None:
+    going = asyncio.Event()
+
+    class Slow(Recorded):
+        async def take(self, records: list[Any]) -> None:
+            await super().take(records)
+            await going.wait()
+
+    one_at_once = asyncio.Semaphore(1)
+    lanes = [Slow(), Slow(), Slow()]
+    for lane in lanes:
+        lane.under_way = one_at_once
+        lane.offer(batch(10))
+    running = [asyncio.create_task(lane.run()) for lane in lanes]
+    await asyncio.sleep(0.01)
+    assert [lane.taken for lane in lanes] == [[[10]], [], []]
+    lanes[1].stop()
+    going.set()
+    await asyncio.sleep(0.01)
+    assert [lane.taken for lane in lanes] == [[[10]], [], [[10]]]
+    for lane in lanes:
+        lane.stop()
+    await asyncio.gather(*running)
