@@ -93,8 +93,10 @@ def _there(named: dict[str, Any]) -> dict[str, Any]:
 
 def _first(touch: Touch) -> bytes:
     at_ms, click_id, link, guide_id, variant = touch
-    clicked = b'"clicked_at":%d%b' % (at_ms, _of_link(link, guide_id, variant))
-    return b'"click_id":%b,%b' % (orjson.dumps(click_id), clicked) if click_id else clicked
+    said = b',"click_id":' + orjson.dumps(click_id) if click_id else b""
+    if at_ms:  # not of a customer who withdrew consent
+        said += b',"clicked_at":%d' % at_ms
+    return (said + _of_link(link, guide_id, variant))[1:]
 
 
 @lru_cache(maxsize=1 << 15)

@@ -281,7 +281,7 @@ class Worker(Section):
     )
     reject_limit_events: int = Field(10_000, ge=1, description="the share is taken over at least this many events")
     cached_customers: int = Field(
-        20_000, ge=0, description="customers kept in memory per partition of conversions, 1 to 2 KB each"
+        20_000, ge=0, description="customers kept in memory per partition of conversions, about 1 KB each"
     )
     top_links: int = Field(100, ge=1, le=10_000, description="links with gauges of their own; the rest is one number")
     audit_seconds: int = Field(300, ge=1, description="windows of the last hours are recounted and compared this often")

@@ -21,7 +21,7 @@ class Known(NamedTuple):
     partition: int
     version: int
     """The highest offset of that partition that is in the state."""
-    state: str | bytes
+    state: bytes
     """As `encode_state` makes it."""
 
 
@@ -38,7 +38,7 @@ def customer_block(known: Sequence[Known], *, updated_ms: int) -> bytes:
     """A Native block of `CUSTOMER_COLUMNS`.
 
     Args:
-        known: at least one, each state as bytes.
+        known: at least one.
         updated_ms: now, milliseconds since 1970 UTC.
     """
     ids, partitions, versions, states = zip(*known, strict=True)
@@ -69,7 +69,7 @@ async def customers(clickhouse: ClickHouse, customer_ids: Iterable[str]) -> list
         key = (customer_id, int(partition))
         if key not in found or found[key][0] < version:
             found[key] = (int(version), state)
-    return [Known(*key, version, state) for key, (version, state) in found.items()]
+    return [Known(*key, version, state.encode()) for key, (version, state) in found.items()]
 
 
 async def aliases(clickhouse: ClickHouse, customer_ids: Collection[str], most: int = _ALL) -> list[Alias]:

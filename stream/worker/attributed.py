@@ -28,7 +28,6 @@ Record = tuple[bytes, bytes]
 _BATCH_BYTES: Final = 256 * 1024
 _COMPRESSION: Final = "zstd"
 _PAUSE_S: Final = 1.0
-_LOOK_S: Final = 0.05
 _KEYS: Final = 50_000
 _logger = log.get(__name__)
 
@@ -207,11 +206,6 @@ class Outbox:
     def flushed(self, batch: int) -> None:
         """The windows of all batches up to this one are written."""
         self._flushed = batch
-
-    async def below(self, records_held: int) -> None:
-        """Wait until no more than so many records wait."""
-        while self.held > records_held:  # noqa: ASYNC110 - a rare case, and no hurry
-            await asyncio.sleep(_LOOK_S)
 
     async def send(self) -> None:
         """Send what may go."""

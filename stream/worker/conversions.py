@@ -1,5 +1,6 @@
 """The lane of the topic `conversions`: taken up from raw rows, with the credit that they hold."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from stream.worker.transport import Consumer
 from stream.worker.window_kinds import AnyKind
 from stream.worker.window_lane import WindowLane
 
+_LOOK_S: Final = 0.05
 _HELD: Final = 100_000
 """Records that may wait for `attributed`, some 70 MB: beyond it, as when only that topic is down, nothing is taken."""
 
@@ -95,7 +97,11 @@ class ConversionLane(WindowLane):
         """The whole path."""
         state = LaneState(self.tp.partition, self.windows, self._customers, self._outbox, self._fates)
         await self._path.take(records, state)
-        await self._outbox.below(_HELD)
+
+    async def room(self) -> None:
+        """Wait for the topic `attributed`, where it is behind."""
+        while self._outbox.held > _HELD and not self._stopping:  # noqa: ASYNC110 - a rare case, and no hurry
+            await asyncio.sleep(_LOOK_S)
 
     def flushed(self, batch: int) -> None:
         """What was waiting for these windows may be told."""

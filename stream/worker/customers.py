@@ -36,7 +36,7 @@ _NOTHING: Final = encode_state(CustomerState())
 
 
 class _Entry(msgspec.Struct, gc=False):
-    packed: str | bytes
+    packed: bytes
     """The state, encoded: what is kept of it between batches. One object instead of some thirty, that lie anywhere in
     memory and take six times as much of it."""
     version: int
@@ -74,6 +74,8 @@ class Customers:
         self._said: list[Alias] = []
         self._loaded: dict[str, _Entry] = {}
         """Since the last `write`."""
+        self._unpacked: list[_Entry] = []
+        """Likewise; those of other ids of the same person, too."""
 
     async def load(self, customer_ids: Collection[str]) -> None:
         """Have what is known of some customers, until the next `write` at least."""
@@ -132,6 +134,7 @@ class Customers:
     def _unpack(self, entry: _Entry) -> CustomerState:
         entry.state = decode_state(entry.packed)
         name_no_erased(entry.state, self._erased.known)
+        self._unpacked.append(entry)
         return entry.state
 
     def apply(self, event: Conversion, time_ms: int, offset: int, touch: Touch | None) -> None:
@@ -143,8 +146,9 @@ class Customers:
         if event["type"] == ERASED:
             self._erase(customer_id, str(event["properties"]["pseudonym"]), offset)
             return
+        state = entry.state or self._unpack(entry)  # also of one that changes nothing: its row is written again
         if not is_withheld_tag(event):
-            customer.apply(entry.state or self._unpack(entry), event, time_ms, touch)
+            customer.apply(state, event, time_ms, touch)
         entry.version = offset
         self._changed.add(customer_id)
         if event["type"] == "alias":
@@ -183,8 +187,9 @@ class Customers:
             await self._sink.insert("customer_states", rows.CUSTOMER_COLUMNS, b"".join(blocks), token="", fmt="Native")
             metrics.CUSTOMERS_WRITTEN.inc(len(self._changed))
             self._changed.clear()
-        for entry in self._loaded.values():
+        for entry in self._unpacked:
             entry.state = None
+        self._unpacked.clear()
         self._loaded.clear()
         self._entries.trim()
 

@@ -87,6 +87,7 @@ class Lane(ABC):
         self._opened_s = monotonic()
         while not self._stopping:
             await self._due()
+            await self.room()
             async with self.under_way:
                 await self._take_due()
 
@@ -136,6 +137,9 @@ class Lane(ABC):
     @abstractmethod
     async def recover(self) -> int:
         """Find out, from what is in ClickHouse and what is committed, at which offset to start."""
+
+    async def room(self) -> None:  # noqa: B027 - most lanes have it
+        """Wait until there is room for what another batch leaves behind, or until `stop`."""
 
     @abstractmethod
     async def take(self, records: list[Any]) -> None:

@@ -261,7 +261,7 @@ class _Book:
         time_ms, who, token = event["occurred_at"], event.get("customer_id", ""), event.get("token")
         read = verify(token, self._keys) if token else None
         click = Touch(read.at_ms, token, str(read.link_number)) if token and read else None
-        state = decode_state(known) if known else CustomerState()
+        state = decode_state(known.encode()) if known else CustomerState()
         given = credit(event, time_ms, Evidence(token=click, customer=state), LOOKBACK)
         if who:
             apply_event(state, event, time_ms, click)

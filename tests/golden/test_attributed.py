@@ -12,6 +12,7 @@ from schemas.attributed import encode_attributed
 from schemas.attribution import RULES, Credit, Touch
 from schemas.conversions import Conversion, decode_conversion
 from schemas.windows import Facts
+from stream.attribute.consent import nameless
 from tests.support.events import AT_MS, TOKEN, conversion, encode
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -31,6 +32,11 @@ WRITTEN: dict[str, tuple[str, Conversion, Credit]] = {
         Credit("customer", 0.9, "g-017", "a8Xk2Pq", "B", CLICK, FIRST, FACTS),
     ),
     "v1-campaign-link": ("campaign-1", read(conversion()), Credit("token", 1.0, "", "campaign-1", "", FIRST, FIRST)),
+    "v1-withdrawn": (
+        "g-017",
+        read(conversion(token=None)),
+        nameless(Credit("customer", 0.9, "g-017", "a8Xk2Pq", "B", CLICK, FIRST, FACTS)),
+    ),
     "v1-guide": ("g-018", read(conversion(token=None)), Credit("guide", 0.3, "g-018")),
     "v1-minimal": (
         "-",

@@ -86,7 +86,8 @@ async def test_a_day_of_which_a_part_is_left_has_no_rates(shop: ClickHouse, envi
 
 async def test_rates_of_customers_who_were_forgotten_are_unknown(shop: ClickHouse, environ: dict[str, str]) -> None:
     await shop.command(
-        "ALTER TABLE customer_states UPDATE updated_at = ifNull(first_added_at, updated_at) WHERE true "
+        "ALTER TABLE customer_states UPDATE updated_at = fromUnixTimestamp64Milli(ifNull(nullIf(JSONExtractInt("
+        "state, 'first_added_at'), 0), toUnixTimestamp64Milli(updated_at)), 'UTC') WHERE true "
         "SETTINGS mutations_sync = 1"
     )
     await keep(shop, environ, customers=20)

@@ -14,6 +14,7 @@ from stream.sink.clickhouse import ClickHouse
 from stream.sink.customer_audit import compare_customers
 from stream.sink.window_audit import CONVERSIONS, compare_windows
 from tests.support.customer_events import customer, event
+from tests.support.customer_rows import orders
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -150,7 +151,7 @@ async def test_an_order_that_was_paid_in_parts_is_one_and_of_very_many_the_row_i
 ) -> None:
     numbers = [*range(ORDERS + 60)] * 2
     state = customer(*[(event("order_paid", order_id=f"o{number}", amount="1", margin=None), 0) for number in numbers])
-    assert ORDERS + 60 < state.orders < len(numbers)
+    assert ORDERS + 60 < orders(state) < len(numbers)
     common = {"type": "order_paid", "customer_id": "c1", "occurred_at": NOON, "received_at": NOON}
     raw = [
         common | {"kafka_offset": offset, "event_id": f"e{offset}", "order_id": f"o{number}", "amount": 1}

@@ -39,7 +39,6 @@ from tests.support.registry import guide, link, store
 LOOKBACK = LookBack.of(customer_days=90, visitor_days=30, guide_minutes=30)
 TOKEN_KEYS = {1: b"\xab" * 32}
 PERSON_KEYS = PersonKeys(1, {1: b"\xcd" * 32})
-CONTACT_MS = 48 * 3_600_000
 
 
 class Time:

@@ -92,7 +92,7 @@ def summary(state: CustomerState, contact_ms: int) -> CustomerRow:
         first_order_at=state.first_order[0] if state.first_order else None,
         first_order=state.first_order[1] if state.first_order else "",
         last_order_at=state.last_order_at or None,
-        orders=state.orders,
+        orders=orders(state),
         payments=state.payments,
         paid_orders=tuple(sorted(state.paid_orders.items())),
         revenue=state.revenue,
@@ -105,6 +105,11 @@ def summary(state: CustomerState, contact_ms: int) -> CustomerRow:
         referred_by=referred_by,
         referred_at=referred_at or None,
     )
+
+
+def orders(state: CustomerState) -> int:
+    """Distinct orders that were paid."""
+    return len(state.paid_orders) + state.payments - sum(state.paid_orders.values())
 
 
 def _touch(which: str, touch: Touch) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 from schemas.attribution import Touch
 from schemas.conversions import Conversion
-from schemas.customers import CustomerState, encode_state
+from schemas.customers import CustomerState, encode_state, order_key
 from schemas.erasure import CUSTOMER, erased_event
 from schemas.person_hashes import PersonKeys
 from stream.attribute.anonymous import erased, name_no_erased
 from stream.attribute.customer import apply
 from stream.attribute.erasures import Erasures
+from tests.support.customer_rows import orders
 
 KEYS = PersonKeys(1, {1: b"k" * 32})
 PSEUDONYM = "erased:" + "0f" * 16
@@ -33,7 +34,7 @@ def test_numbers_and_times_stay_and_what_leads_to_the_person_goes() -> None:
     mine = state(order("10", 50), touch=Touch(40, "t" * 30, "spring", "g1"))
     mine.tags["孕妈"] = (50, False)
     found = erased(mine, CustomerState())
-    assert (found.orders, found.revenue, found.first_order_at) == (1, 100_000, 50)
+    assert (orders(found), found.revenue, found.first_order) == (1, 100_000, (50, order_key("o10")))
     assert found.touches == [Touch(40, "", "spring", "g1")]
     assert not found.tags
     assert "孕妈".encode() not in encode_state(found)
@@ -42,7 +43,8 @@ def test_numbers_and_times_stay_and_what_leads_to_the_person_goes() -> None:
 
 def test_what_the_pseudonym_has_already_is_added() -> None:
     found = erased(state(order("10", 50)), state(order("2.5", 70)))
-    assert (found.orders, found.revenue, found.first_order_at, found.last_order_at) == (2, 125_000, 50, 70)
+    assert (orders(found), found.revenue, found.first_order) == (2, 125_000, (50, order_key("o10")))
+    assert found.last_order_at == 70
 
 
 def test_another_customer_names_the_pseudonym_as_who_brought_them() -> None:

@@ -142,3 +142,17 @@ async def test_only_as_many_lanes_are_under_way_as_are_let_in_and_who_waits_can_
     for lane in lanes:
         lane.stop()
     await asyncio.gather(*running)
+
+
+async def test_who_waits_for_room_keeps_nobody_else_from_being_let_in_and_can_be_stopped() -> None:
+    class Full(Recorded):
+        async def room(self) -> None:
+            while not self._stopping:
+                await asyncio.sleep(0)
+
+    full, other, one_at_once = Full(), Recorded(), asyncio.Semaphore(1)
+    for lane in (full, other):
+        lane.under_way = one_at_once
+        lane.offer(batch(10))
+    await asyncio.gather(ran(full), ran(other))
+    assert (full.taken, other.taken) == ([], [[10]])
