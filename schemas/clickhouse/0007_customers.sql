@@ -22,9 +22,9 @@ ALTER TABLE {database}.conversion_windows {on_cluster}
 
 -- What is known of a customer, one row per Kafka partition that had events of theirs (one, unless the number of
 -- partitions was raised). Rows are absolute: "all events of this customer in this partition up to offset `version`";
--- the highest version wins. What a state says has no columns here: the view `customer_rows` reads it out, which takes
--- 1.2 us of processor a row, where writing some thirty columns with each event took 12 in worker and engine together,
--- and as much again when parts were merged (2026-11).
+-- the highest version wins. What a state says has no columns here: the view `customer_rows` reads it out, for 1.2 us of
+-- processor a row. Some thirty columns, written with each event and merged, held the worker at 15,600 events/s, which
+-- takes in 19,300 without them (2026-11).
 --
 -- A worker looks up some thousand customers a batch, of whom no two lie together: small granules, so that each look-up
 -- reads little, and states as they are, because what is read of a granule would have to be decompressed whole. Of a

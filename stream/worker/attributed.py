@@ -27,6 +27,7 @@ Record = tuple[bytes, bytes]
 """Key and value."""
 _BATCH_BYTES: Final = 256 * 1024
 _COMPRESSION: Final = "zstd"
+"""As the shipper's, see `stream.spool.kafka`."""
 _PAUSE_S: Final = 1.0
 _KEYS: Final = 50_000
 _logger = log.get(__name__)
