@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import time
 from pathlib import Path
 
 from stream.base.settings import Settings
@@ -53,9 +54,12 @@ async def test_a_worker_frozen_past_its_session_ends_without_harm(
             await frozen.ready()
             await asyncio.sleep(rng.random())
             frozen.signal(signal.SIGSTOP)
+            still = time.monotonic()
             async with running(environ, fault_settings, tmp_path, "other") as (other,):
                 await other.ready()
-                await asyncio.sleep(rng.random())
+                # The broker counts from the last heartbeat: the other one may be there before it stood still for so long.
+                session_s = fault_settings.worker.session_ms / 1000
+                await asyncio.sleep(max(rng.random(), still + session_s + 0.3 - time.monotonic()))
                 frozen.signal(signal.SIGCONT)
                 assert await frozen.ended() == 1
                 assert "stood still" in frozen.log()
