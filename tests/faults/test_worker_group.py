@@ -57,7 +57,7 @@ async def test_a_worker_frozen_past_its_session_ends_without_harm(
             still = time.monotonic()
             async with running(environ, fault_settings, tmp_path, "other") as (other,):
                 await other.ready()
-                # The broker counts from the last heartbeat: the other one may be there before it stood still for so long.
+                # The broker counts from the last heartbeat: the other one may be there before that.
                 session_s = fault_settings.worker.session_ms / 1000
                 await asyncio.sleep(max(rng.random(), still + session_s + 0.3 - time.monotonic()))
                 frozen.signal(signal.SIGCONT)
