@@ -22,8 +22,8 @@ By event time, after clamping, the rules are:
 - **Alias** changes neither of the two states; who reads a customer merges them (`merge`).
 - **Last activity** is the customer's own: not a guide's message, drop, tag or task.
 
-Sums have no bound; a column shows them clamped to what Decimal(18, 4) holds. Of more than `GUIDES` guides or `TAGS`
-tags the latest are kept.
+Sums have no bound. Of more than `GUIDES` guides or `TAGS` tags the latest are kept; the view `customer_rows` knows the
+number of guides.
 """
 
 from bisect import bisect_left
